@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * limits.h - every bound of the daemon in one place. What is over a bound is refused, counted in
+ * berth_limit_hits_total{limit="..."} or logged once, never silently cut.
+ */
+#pragma once
+
+#define LIMIT_WORKLOADS          16384u        /* of the registry */
+#define LIMIT_LABELS             256u          /* labels and annotations of one workload, each */
+#define LIMIT_LABEL_BYTES        (256u * 1024) /* of all of one workload; Kubernetes' own limit */
+#define LIMIT_GLOBS              256u /* sources.cgroups.paths and sources.units.slices, each */
+#define LIMIT_RULES              1024u
+#define LIMIT_OVERRIDES          256u
+#define LIMIT_DROPINS            256u /* files in berth.d */
+#define LIMIT_PLUGINS            32u
+#define LIMIT_PLUGIN_SOURCES     256u /* timers and watches of one plugin */
+#define LIMIT_CLAIMS             131072u
+#define LIMIT_REASON             192u /* bytes of a reason, with NUL */
+#define LIMIT_DESCRIPTIONS       64u  /* describe() keys of one plugin and workload */
+#define LIMIT_WORKERS            2u   /* threads of the pool */
+#define LIMIT_WORK_QUEUE         256u
+#define LIMIT_SLOW_QUEUE         1024u /* writes that may block, waiting */
+#define LIMIT_JOURNAL_BYTES      (64u << 20)
+#define LIMIT_HISTORY            1024u /* actions and notable events kept for `berthctl history` */
+#define LIMIT_ACTIONS_PER_MINUTE 60u   /* of one plugin, by default; see actions.per_minute */
+#define LIMIT_PIDS               65536u /* processes of one workload that a per-process knob covers */
+#define LIMIT_SERIES             100000u
+#define LIMIT_HTTP_CONNECTIONS   64u
+#define LIMIT_HTTP_TIMEOUT_SEC   10u
+#define LIMIT_HTTP_HEADER_BYTES  (16u * 1024)
+#define LIMIT_HTTP_BODY_BYTES    (64u * 1024)

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pool.h - the bounded pool for what blocks. Threads start with the first job and end after a while
+ * of none; results come back to the loop by an eventfd. Also used by the slow writer.
+ */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+struct worker_pool;
+
+int worker_pool_new(sd_event *event, unsigned int threads, unsigned int queue_limit,
+		    struct worker_pool **ret);
+/* Waits for running jobs; queued ones are dropped without done(). */
+struct worker_pool *worker_pool_free(struct worker_pool *pool);
+/* fn(job) on a thread, then done(data, job, result) on the loop. -EAGAIN: the queue is full. */
+int worker_pool_add(struct worker_pool *pool, int (*fn)(void *job),
+		    void (*done)(void *data, void *job, int result), void *job, void *data);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * registry.h - all workloads of this node. Sources push what they see; the registry turns it into
+ * ADDED, UPDATED and REMOVED for one listener (the plugin host), resolves levels again when the
+ * policy changes, and keeps ids unique for the life of the daemon.
+ *
+ * The cgroup path is the identity between sources, its inode the one over time: a path with a new
+ * inode is REMOVED and ADDED under a new id. Where two sources name one path, the one of the lower
+ * rank speaks.
+ */
+#pragma once
+
+#include "hashmap.h"
+#include "hierarchy.h"
+#include "workload/workload.h"
+
+typedef void (*registry_listener)(void *data, enum workload_change change,
+				  struct workload *workload);
+
+struct registry {
+	const struct hierarchy *hierarchy;
+	const struct settings *settings; /* borrowed; swapped by registry_reload() */
+	struct list workloads;
+	size_t count;
+	struct hashmap by_path, by_id;
+	uint64_t last_id, generation;
+	registry_listener listener;
+	void *listener_data;
+	uint64_t refused; /* over LIMIT_WORKLOADS */
+};
+
+void registry_init(struct registry *registry, const struct hierarchy *hierarchy,
+		   const struct settings *settings, registry_listener listener, void *data);
+void registry_done(struct registry *registry); /* sends no events */
+
+/* Add or update one. source is a static string, rank its order (0 first). 0; -ENOENT when the
+ * cgroup is not there (not an error: it went); -ENOSPC over the limit (logged once); -ENOMEM;
+ * -EINVAL for a record with a bad path. */
+int registry_put(struct registry *registry, const char *source, unsigned int rank,
+		 const struct workload_record *record);
+/* The source no longer vouches for it. Another source's word keeps it. */
+void registry_drop(struct registry *registry, const char *source, const char *cgroup);
+
+/* A full snapshot: begin, put everything, end; what the source named before and did not now is
+ * dropped. Not nestable. */
+void registry_snapshot_begin(struct registry *registry, const char *source);
+void registry_snapshot_end(struct registry *registry, const char *source);
+
+/* New policy: decide all levels again; UPDATED for those that changed. */
+void registry_reload(struct registry *registry, const struct settings *settings);
+
+struct workload *registry_get(const struct registry *registry, uint64_t id);
+struct workload *registry_find_path(const struct registry *registry, const char *cgroup);
+/* By id, "namespace/name", name, or cgroup path, as users type it. NULL: none; *ret_many counts the
+ * matches when more than one fits (and NULL is returned). */
+struct workload *registry_find(const struct registry *registry, const char *text, size_t *ret_many);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * workload.h - the model: one pod, container, VM, unit or plain cgroup on this node, what sources
+ * say of it (a record) and what became of it (a workload with an id and a level).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "berth-plugin.h"
+#include "cgroup.h"
+#include "list.h"
+#include "settings.h"
+
+/* What a source knows. Borrowed pointers: valid for the call that passes it on. */
+struct workload_record {
+	const char *kind; /* static string: "pod", "container", "vm", "unit", "cgroup" */
+	const char *namespace, *name;
+	const char *cgroup;        /* path below the hierarchy roots; the identity */
+	const char *parent_cgroup; /* of the pod of a container; NULL at the top */
+	const struct label *labels, *annotations;
+	size_t label_count, annotation_count;
+	uint64_t cpu_request_milli, cpu_limit_milli;
+	uint64_t memory_request_bytes, memory_limit_bytes;
+};
+
+/* How the level came to be; for explain, warnings and metrics. */
+enum qos_origin { ORIGIN_DEFAULT, ORIGIN_RULE, ORIGIN_ANNOTATION };
+
+struct qos_decision {
+	enum qos_level level;
+	enum qos_origin origin;
+	char *detail;    /* "annotation berth/qos=batch", "rule /etc/berth/berth.yaml:12" */
+	char *conflict;  /* NULL, or "volcano.sh/preemptable=true says batch, ..." */
+	char *malformed; /* NULL, or "berth/qos='fast' is not a QoS level" */
+	bool ignore, explain;
+	uint64_t cpu_request_milli, memory_request_bytes; /* from a rule; 0: none */
+};
+
+struct workload {
+	struct list link;           /* in the registry, in order of arrival */
+	struct berth_workload view; /* what plugins see; its strings are the ones below */
+	char *kind, *namespace, *name;
+	struct cgroup *cgroup; /* owns the path */
+	char *parent_cgroup;   /* NULL at the top */
+	struct label *labels, *annotations;
+	size_t label_count, annotation_count;
+	struct qos_decision decision;
+	const char *source; /* name of the source that vouches for it; static */
+	uint64_t seen;      /* registry-internal: generation of the last snapshot that held it */
+	uint64_t added_usec;
+	bool announced; /* ADDED was sent */
+};
+
+const char *workload_annotation(const struct workload *workload, const char *key);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cgroup.h - one control group, read side. A group is named by its path below the root of every
+ * hierarchy ("kubepods.slice/x", no leading slash) and identified by the inode number of its
+ * directory there, which the kernel does not reuse (kernfs ids are 64 bit since 5.5): a group that
+ * is removed and made again under the same path is another group.
+ *
+ * No fd is kept: a group is opened when it is needed and checked against its inode, so that a
+ * thousand groups cost no fds and a write can never hit a successor.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "hierarchy.h"
+
+#define CGROUP_PATH_MAX 1024u /* bytes with NUL; deeper paths are refused with -ENAMETOOLONG */
+
+struct cgroup {
+	char *path;
+	uint64_t inode[CONTROLLER_MAX]; /* 0: not there in that hierarchy (v1 makes them one by one)
+					 */
+};
+
+/* -EINVAL for "", absolute paths, "." or ".." components and control characters. */
+int cgroup_path_check(const char *path);
+
+/* 0; -ENOENT when it is in no hierarchy. */
+int cgroup_new(const struct hierarchy *hierarchy, const char *path, struct cgroup **ret);
+struct cgroup *cgroup_free(struct cgroup *group);
+
+/* Look again: hierarchies that it has appeared in since are filled in; one whose inode changed or
+ * vanished is 0 after. 1 if something changed, 0 if not, -ENOENT when it is in no hierarchy. */
+int cgroup_refresh(const struct hierarchy *hierarchy, struct cgroup *group);
+
+/* An O_RDONLY|O_DIRECTORY fd, the caller's to close. -ENOENT: not there (any more); -ESTALE:
+ * another group has the path now; -ENODEV: the controller is mounted nowhere. */
+int cgroup_open(const struct hierarchy *hierarchy, const struct cgroup *group,
+		enum controller controller);
