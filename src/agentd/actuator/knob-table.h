@@ -7,7 +7,9 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "berth-plugin.h"
 #include "hierarchy.h"
@@ -64,3 +66,11 @@ int knob_format(enum knob knob, int version, uint64_t number, const char *curren
 int knob_parse(enum knob knob, int version, const char *text, uint64_t *ret);
 /* Do both texts mean the same to the kernel (page rounding, "max")? */
 bool knob_same(enum knob knob, int version, const char *a, const char *b);
+
+/* What knob_format() wants as `current`: the text of the knob's file below the group's directory,
+ * and for the quota on v1 a blank and the period of cpu.cfs_period_us behind it. That text is not
+ * what a restore writes: the original is the file's own text. 0 or -errno. */
+int knob_read_current(int dirfd, enum knob knob, int version, char *text, size_t size);
+
+/* One tab-separated line a knob, as the table in docs/knobs.md has it. */
+void knob_table_dump(FILE *out);

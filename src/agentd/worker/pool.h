@@ -16,3 +16,6 @@ struct worker_pool *worker_pool_free(struct worker_pool *pool);
 /* fn(job) on a thread, then done(data, job, result) on the loop. -EAGAIN: the queue is full. */
 int worker_pool_add(struct worker_pool *pool, int (*fn)(void *job),
 		    void (*done)(void *data, void *job, int result), void *job, void *data);
+/* This job's done() will not be called: it is dropped from the queue, or waited for while it runs.
+ * 1: it was there; 0: it was not. */
+int worker_pool_cancel(struct worker_pool *pool, const void *job);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * slow-writer.h - one write(2) that may block for seconds (memory.reclaim), off the loop: a queue
+ * of at most LIMIT_SLOW_QUEUE writes and one thread, so that two of them never press on the host at
+ * once.
+ */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+struct slow_writer;
+
+int slow_writer_new(sd_event *event, struct slow_writer **ret);
+/* Waits for the write that is running; queued ones are dropped, their fds closed, done not called.
+ */
+struct slow_writer *slow_writer_free(struct slow_writer *writer);
+
+/* Write the whole text to fd in one write(2), then done(data, result) on the loop: result 0 or
+ * -errno. On success the fd belongs to the writer; text is copied. -EAGAIN: the queue is full. */
+int slow_writer_add(struct slow_writer *writer, int fd, const char *text,
+		    void (*done)(void *data, int result), void *data);
+/* No done() of this data will come any more: queued writes are dropped, one that is running ends
+ * unheard. */
+void slow_writer_forget(struct slow_writer *writer, const void *data);
+/* How many are queued or running. */
+unsigned int slow_writer_pending(const struct slow_writer *writer);
