@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * colocation.c - offline work keeps out of the way of online work. For every workload: decide what
+ * it is to get (cpu-priority.c, memory-priority.c), claim that, unclaim the rest. Level triggered:
+ * a decision looks at what is, not at what changed.
+ */
+#include "colocation.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "macro.h"
+
+struct colocation {
+	struct agent *agent;
+	const struct colocation_config *config;
+	struct colocation_host host;
+	bool memcg_qos_claimed;
+	uint64_t changed; /* the workload whose children are to be decided again */
+};
+
+/* Every knob that this plugin ever claims of a workload: what is not wanted is unclaimed. */
+static const enum knob cpu_knobs[] = {
+	KNOB_CPU_QOS_LEVEL, KNOB_CPU_IDLE, KNOB_CPU_WEIGHT, KNOB_CPU_QUOTA_USEC, KNOB_CORE_SCHED,
+};
+static const enum knob memory_knobs[] = {
+	KNOB_MEMORY_QOS_LEVEL,
+	KNOB_MEMORY_MIN_BYTES,
+	KNOB_MEMORY_LOW_BYTES,
+	KNOB_OOM_SCORE_ADJ,
+};
+
+static struct berth_target target_of(const struct berth_workload *workload)
+{
+	return (struct berth_target){ .kind = TARGET_WORKLOAD, .id = workload->id };
+}
+
+static void colocation_probe(struct colocation *self)
+{
+	struct agent *agent = self->agent;
+	const struct agent_api *api = agent->api;
+	struct berth_target host = { .kind = TARGET_HOST };
+	bool wants_switch;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	way_choose_cpu(agent, self->config, &self->host.cpu);
+	way_choose_memory(agent, self->config, &self->host.memory);
+	self->host.cpus = cpus > 0 ? (unsigned int)cpus : 1;
+	self->host.has_oom_score_adj = api->knob_available(agent, KNOB_OOM_SCORE_ADJ, NULL) > 0;
+	self->host.has_core_sched = api->knob_available(agent, KNOB_CORE_SCHED, NULL) > 0;
+	self->host.has_memory_low = api->knob_available(agent, KNOB_MEMORY_LOW_BYTES, NULL) > 0;
+	self->host.has_memory_min = api->knob_available(agent, KNOB_MEMORY_MIN_BYTES, NULL) > 0;
+	api->describe(agent, 0, "cpu", self->config->cpu_enabled ? self->host.cpu.detail : "off");
+	api->describe(agent, 0, "memory",
+		      self->config->memory_enabled ? self->host.memory.detail : "off");
+
+	/* Turning the switch off resets every memory.qos_level to 0 (openEuler mm/memcontrol.c), so
+	 * it is claimed once for all and before any level. */
+	wants_switch = self->config->memory_enabled && self->host.memory.way == WAY_VENDOR;
+	if (wants_switch) {
+		struct knob_value on = { .number = 1 };
+
+		self->memcg_qos_claimed = api->claim(agent, host, KNOB_MEMCG_QOS_ENABLE, &on, 0,
+						     "memory.qos_level needs it") >= 0;
+	} else if (self->memcg_qos_claimed) {
+		api->unclaim(agent, host, KNOB_MEMCG_QOS_ENABLE);
+		self->memcg_qos_claimed = false;
+	}
+}
+
+/* Is a workload above this one offline? Vendor kernels pass levels down and refuse the child. */
+static bool parent_is_offline(struct colocation *self, const struct berth_workload *workload)
+{
+	uint64_t id = workload->parent;
+
+	/* Bounded by the depth of the tree; 64 is far beyond any cgroup nesting. */
+	for (int depth = 0; id != 0 && depth < 64; depth++) {
+		const struct berth_workload *parent = self->agent->api->workload(self->agent, id);
+
+		if (!parent)
+			return false;
+		if (parent->qos < QOS_NORMAL && !(parent->flags & WORKLOAD_IGNORED))
+			return true;
+		id = parent->parent;
+	}
+	return false;
+}
+
+static void colocation_claim(struct colocation *self, const struct berth_workload *workload,
+			     const struct wants *wants, const enum knob *knobs, size_t count,
+			     const char *key)
+{
+	struct agent *agent = self->agent;
+	char why[sizeof(wants->why) + 64];
+
+	(void)snprintf(why, sizeof(why), "%s", wants->why);
+	for (size_t i = 0; i < count; i++)
+		if (!wants_has(wants, knobs[i]))
+			agent->api->unclaim(agent, target_of(workload), knobs[i]);
+	for (size_t i = 0; i < wants->count; i++) {
+		struct knob_value value = { .number = wants->items[i].number };
+		int r = agent->api->claim(agent, target_of(workload), wants->items[i].knob, &value,
+					  0, wants->why);
+
+		/* -ENOENT: it went in the meantime. The rest is for people: what was wanted and why
+		 * it cannot be is in explain; other knobs of the workload go on. */
+		if (r < 0 && r != -ENOENT) {
+			(void)snprintf(why, sizeof(why), "%s (refused: %s)", wants->why,
+				       strerror(-r));
+			if (workload->flags & WORKLOAD_EXPLAIN)
+				agent->api->log(agent, LOG_INFO, "%s: %s: %s", workload->name, key,
+						why);
+		}
+	}
+	agent->api->describe(agent, workload->id, key, why);
+}
+
+static void colocation_decide(struct colocation *self, const struct berth_workload *workload)
+{
+	struct wants wants = { .why = "left alone: berth/ignore" };
+	bool ignored = workload->flags & WORKLOAD_IGNORED;
+	bool below_offline = !ignored && parent_is_offline(self, workload);
+
+	if (!ignored)
+		cpu_decide(self->config, &self->host, workload, below_offline, &wants);
+	colocation_claim(self, workload, &wants, cpu_knobs, ARRAY_SIZE(cpu_knobs), "cpu");
+	if (!ignored)
+		memory_decide(self->config, &self->host, workload, below_offline, &wants);
+	colocation_claim(self, workload, &wants, memory_knobs, ARRAY_SIZE(memory_knobs), "memory");
+	if (workload->flags & WORKLOAD_EXPLAIN)
+		self->agent->api->log(self->agent, LOG_INFO, "%s is %d: memory: %s", workload->name,
+				      (int)workload->qos, wants.why);
+}
+
+static void colocation_decide_each(void *data, const struct berth_workload *workload)
+{
+	colocation_decide(data, workload);
+}
+
+static int colocation_start(struct agent *agent, const void *config, void **ret_self)
+{
+	struct colocation *self = calloc(1, sizeof(*self));
+
+	if (!self)
+		return -ENOMEM;
+	self->agent = agent;
+	self->config = config;
+	colocation_probe(self);
+	*ret_self = self;
+	return 0;
+}
+
+static int colocation_apply(void *data, const void *config)
+{
+	struct colocation *self = data;
+
+	self->config = config;
+	colocation_probe(self);
+	self->agent->api->each_workload(self->agent, colocation_decide_each);
+	return 0;
+}
+
+static void colocation_capabilities(void *data)
+{
+	struct colocation *self = data;
+
+	colocation_probe(self);
+	self->agent->api->each_workload(self->agent, colocation_decide_each);
+}
+
+static void colocation_decide_child(void *data, const struct berth_workload *workload)
+{
+	struct colocation *self = data;
+
+	if (workload->parent == self->changed)
+		colocation_decide(self, workload);
+}
+
+static void colocation_workload(void *data, const struct workload_event *event)
+{
+	struct colocation *self = data;
+
+	/* The host drops claims and descriptions of one that is gone. */
+	if (event->change == WORKLOAD_REMOVED)
+		return;
+	colocation_decide(self, event->workload);
+	/* Only the vendor's knobs are inherited; elsewhere no workload depends on another. */
+	if (event->change == WORKLOAD_UPDATED &&
+	    (self->host.cpu.way == WAY_VENDOR || self->host.memory.way == WAY_VENDOR)) {
+		self->changed = event->workload->id;
+		self->agent->api->each_workload(self->agent, colocation_decide_child);
+	}
+}
+
+static void colocation_stop(void *data)
+{
+	free(data);
+}
+
+BERTH_PLUGIN_EXPORT extern const struct berth_plugin berth_plugin;
+BERTH_PLUGIN_EXPORT const struct berth_plugin berth_plugin = {
+	.abi = BERTH_PLUGIN_ABI,
+	.size = sizeof(struct berth_plugin),
+	.name = "colocation",
+	.description = "offline work keeps out of the way of online work",
+	.needs = BERTH_NEEDS_CGROUP,
+	.fields = colocation_fields,
+	.config_size = sizeof(struct colocation_config),
+	.start = colocation_start,
+	.apply = colocation_apply,
+	.workload = colocation_workload,
+	.stop = colocation_stop,
+	.capabilities = colocation_capabilities,
+};
