@@ -176,7 +176,9 @@ struct agent_api {
 		     int (*fn)(void *self, uint32_t epoll_events), struct agent_source **ret);
 	void (*forget)(struct agent *agent, struct agent_source *source);
 	/* Run fn(job) on the worker pool, then done(self, job, result) on the loop. -EAGAIN when
-	 * the queue is full. done() is not called after stop(); fn() must not use self. */
+	 * the queue is full. done() is called exactly once for each job, so free the job there:
+	 * before stop(), the host waits for running fns and calls done() with -ECANCELED for every
+	 * job that has not been reported. fn() must not use self or the agent. */
 	int (*work)(struct agent *agent, int (*fn)(void *job),
 		    void (*done)(void *self, void *job, int result), void *job);
 
