@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cgroup.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cleanup.h"
+#include "macro.h"
+
+DEFINE_CLEANUP(struct cgroup *, cgroup_free);
+
+static bool component_is_valid(const char *name, size_t length)
+{
+	/* An empty one would give the same group a second name ("a//b"). */
+	if (length == 0 || (length == 1 && name[0] == '.') ||
+	    (length == 2 && name[0] == '.' && name[1] == '.'))
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
+			return false;
+	return true;
+}
+
+int cgroup_path_check(const char *path)
+{
+	if (strlen(path) >= CGROUP_PATH_MAX)
+		return -ENAMETOOLONG;
+	for (;;) {
+		size_t length = strcspn(path, "/");
+
+		if (!component_is_valid(path, length))
+			return -EINVAL;
+		path += length;
+		if (*path == '\0')
+			return 0;
+		path++;
+	}
+}
+
+/* 0: not there. */
+static uint64_t inode_read(const struct hierarchy_mount *mount, const char *path)
+{
+	struct stat st;
+
+	if (mount->version == 0)
+		return 0;
+	/* Whatever the reason, a directory that cannot be seen cannot be used. */
+	if (fstatat(mount->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
+		return 0;
+	return st.st_ino;
+}
+
+static bool inodes_read(const struct hierarchy *hierarchy, const char *path,
+			uint64_t inodes[static CONTROLLER_MAX])
+{
+	bool any = false;
+
+	for (int i = 0; i < CONTROLLER_MAX; i++) {
+		const struct hierarchy_mount *mount = &hierarchy->mounts[i];
+
+		/* One stat a mount; the first controller on it comes before the others. */
+		inodes[i] = mount->same_as < i ? inodes[mount->same_as] : inode_read(mount, path);
+		if (inodes[i] != 0)
+			any = true;
+	}
+	return any;
+}
+
+int cgroup_new(const struct hierarchy *hierarchy, const char *path, struct cgroup **ret)
+{
+	CLEANUP(cgroup_freep) struct cgroup *group = NULL;
+	int r = cgroup_path_check(path);
+
+	if (r < 0)
+		return r;
+	group = calloc(1, sizeof(*group));
+	if (!group)
+		return -ENOMEM;
+	group->path = strdup(path);
+	if (!group->path)
+		return -ENOMEM;
+	if (!inodes_read(hierarchy, path, group->inode))
+		return -ENOENT;
+	*ret = TAKE_PTR(group);
+	return 0;
+}
+
+struct cgroup *cgroup_free(struct cgroup *group)
+{
+	if (!group)
+		return NULL;
+	free(group->path);
+	free(group);
+	return NULL;
+}
+
+int cgroup_refresh(const struct hierarchy *hierarchy, struct cgroup *group)
+{
+	uint64_t inodes[CONTROLLER_MAX];
+	bool changed = false, any = false;
+
+	(void)inodes_read(hierarchy, group->path, inodes);
+	for (int i = 0; i < CONTROLLER_MAX; i++) {
+		uint64_t was = group->inode[i];
+
+		if (was != inodes[i]) {
+			/* A successor under the same path is not this group. */
+			group->inode[i] = was == 0 ? inodes[i] : 0;
+			changed = true;
+		}
+		if (group->inode[i] != 0)
+			any = true;
+	}
+	return any ? changed : -ENOENT;
+}
+
+int cgroup_open(const struct hierarchy *hierarchy, const struct cgroup *group,
+		enum controller controller)
+{
+	const struct hierarchy_mount *mount = &hierarchy->mounts[controller];
+	cleanup_close int fd = -EBADF;
+	struct stat st;
+
+	if (mount->version == 0)
+		return -ENODEV;
+	if (group->inode[controller] == 0)
+		return -ENOENT;
+	fd = openat(mount->fd, group->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_ino != group->inode[controller])
+		return -ESTALE;
+	return TAKE_FD(fd);
+}
