@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "api/control-internal.h"
+#include "macro.h"
+#include "plugin/host.h"
+#include "source/source.h"
+
+/* A scrape right after another one, or after a plugin's own pass, reads the same records. */
+#define SCRAPE_AGE_USEC USEC_PER_SEC
+
+json_t *sources_json(const struct self_state *state)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < state->source_count; i++) {
+		const struct source *source = state->sources[i];
+		json_t *item;
+
+		if (!source)
+			continue;
+		item = json_object();
+		json_set_text(item, "name", source->ops->name);
+		json_set_text(item, "state", source_state_name(source->state));
+		json_set_text(item, "detail", source->detail);
+		json_set_number(item, "workloads", source->workloads);
+		json_set_number(item, "events", source->events);
+		json_set_number(item, "errors", source->errors);
+		(void)json_array_append_new(list, item);
+	}
+	return list;
+}
+
+/* That this runs at all is the loop's part of the answer. */
+bool state_is_healthy(const struct self_state *state)
+{
+	for (size_t i = 0; i < state->source_count; i++)
+		if (state->sources[i] && state->sources[i]->state == SOURCE_DOWN)
+			return false;
+	return true;
+}
+
+bool state_is_ready(const struct self_state *state)
+{
+	if (!state->last_apply_usec)
+		return false;
+	for (size_t i = 0; i < state->source_count; i++)
+		if (state->sources[i] && state->sources[i]->state != SOURCE_READY &&
+		    state->sources[i]->state != SOURCE_OFF)
+			return false;
+	return true;
+}
+
+void handle_healthz(void *data, const struct http_request *request, struct http_response *response)
+{
+	const struct control_context *context = data;
+	bool healthy = state_is_healthy(&context->state);
+	json_t *answer = json_object();
+
+	(void)request;
+	json_set_bool(answer, "healthy", healthy);
+	(void)json_object_set_new(answer, "sources", sources_json(&context->state));
+	reply_json(response, healthy ? 200 : 503, answer);
+}
+
+void handle_readyz(void *data, const struct http_request *request, struct http_response *response)
+{
+	const struct control_context *context = data;
+	bool ready = state_is_ready(&context->state);
+	json_t *answer = json_object();
+
+	(void)request;
+	json_set_bool(answer, "ready", ready);
+	json_set_bool(answer, "policy_applied", context->state.last_apply_usec != 0);
+	(void)json_object_set_new(answer, "sources", sources_json(&context->state));
+	reply_json(response, ready ? 200 : 503, answer);
+}
+
+void handle_metrics(void *data, const struct http_request *request, struct http_response *response)
+{
+	struct control_context *context = data;
+	enum exposition exposition = exposition_negotiate(request->accept);
+	int r;
+
+	/* Without a new pass the page still tells what was true a moment ago. */
+	if (context->state.host)
+		(void)host_fresh(context->state.host, SCRAPE_AGE_USEC);
+	r = self_metrics_fill(context->metrics, &context->state);
+	if (r == 0)
+		r = metrics_render(context->metrics, exposition, &response->body);
+	if (r < 0) {
+		strbuf_clear(&response->body);
+		reply_error(response, 500, "cannot make the page of metrics: %s", strerror(-r));
+		return;
+	}
+	response->content_type = exposition_content_type(exposition);
+}
+
+void handle_index(void *data, const struct http_request *request, struct http_response *response)
+{
+	(void)data;
+	if (strcmp(request->path, "/") != 0) {
+		reply_error(response, 404,
+			    "there is no such page: try /metrics, /healthz or /readyz");
+		return;
+	}
+	response->content_type = "text/html; charset=utf-8";
+	strbuf_add(&response->body,
+		   "<!DOCTYPE html><html lang=\"en\"><head><title>berthd</title></head><body>"
+		   "<h1>berthd " BERTH_VERSION "</h1><ul>"
+		   "<li><a href=\"/metrics\">/metrics</a></li>"
+		   "<li><a href=\"/healthz\">/healthz</a></li>"
+		   "<li><a href=\"/readyz\">/readyz</a></li></ul></body></html>\n");
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "api/control-internal.h"
+#include "limits.h"
+#include "macro.h"
+#include "plugin/host.h"
+#include "telemetry/snapshot.h"
+#include "workload/registry.h"
+
+/* Two people who look at `top` at once share a pass. */
+#define TOP_AGE_USEC (USEC_PER_SEC / 2)
+
+static const char *origin_name(enum qos_origin origin)
+{
+	switch (origin) {
+	case ORIGIN_RULE:
+		return "rule";
+	case ORIGIN_ANNOTATION:
+		return "annotation";
+	case ORIGIN_DEFAULT:
+		break;
+	}
+	return "default";
+}
+
+static json_t *workload_names_json(const struct workload *workload)
+{
+	json_t *item = json_object();
+
+	json_set_number(item, "id", workload->view.id);
+	json_set_text(item, "kind", workload->kind);
+	json_set_text(item, "namespace", workload->namespace);
+	json_set_text(item, "name", workload->name);
+	json_set_text(item, "qos", qos_name(workload->view.qos));
+	(void)json_object_set_new(item, "level", json_integer(workload->view.qos));
+	return item;
+}
+
+json_t *workload_json(const struct workload *workload)
+{
+	const struct berth_workload *view = &workload->view;
+	json_t *item = workload_names_json(workload);
+
+	json_set_number(item, "parent", view->parent);
+	json_set_text(item, "cgroup", view->cgroup);
+	json_set_text(item, "source", workload->source);
+	json_set_text(item, "origin", origin_name(workload->decision.origin));
+	json_set_text(item, "origin_detail", workload->decision.detail);
+	json_set_text(item, "conflict", workload->decision.conflict);
+	json_set_text(item, "malformed", workload->decision.malformed);
+	json_set_bool(item, "ignored", (view->flags & WORKLOAD_IGNORED) != 0);
+	json_set_number(item, "cpu_request_milli", view->cpu_request_milli);
+	json_set_number(item, "cpu_limit_milli", view->cpu_limit_milli);
+	json_set_number(item, "memory_request_bytes", view->memory_request_bytes);
+	json_set_number(item, "memory_limit_bytes", view->memory_limit_bytes);
+	return item;
+}
+
+void handle_workloads(void *data, const struct http_request *request,
+		      struct http_response *response)
+{
+	const struct control_context *context = data;
+	json_t *answer = json_object(), *list = json_array();
+	const struct workload *workload;
+
+	(void)request;
+	list_foreach (workload, &context->state.registry->workloads, link)
+		(void)json_array_append_new(list, workload_json(workload));
+	(void)json_object_set_new(answer, "workloads", list);
+	reply_json(response, 200, answer);
+}
+
+static void sample_add(json_t *item, const struct workload_sample *sample)
+{
+	json_set_number(item, "time_usec", sample->time_usec);
+	json_set_number(item, "cpu_usage_usec", sample->cpu_usage_usec);
+	json_set_number(item, "cpu_throttled_usec", sample->cpu_throttled_usec);
+	json_set_number(item, "memory_bytes", sample->memory_bytes);
+	json_set_number(item, "cpu_some_usec", sample->cpu_some_usec);
+	json_set_number(item, "memory_some_usec", sample->memory_some_usec);
+	json_set_number(item, "memory_full_usec", sample->memory_full_usec);
+	json_set_number(item, "io_some_usec", sample->io_some_usec);
+}
+
+static void pressure_add(json_t *node, const char *key, const struct psi *psi)
+{
+	/* Hundredths of a percent, as /proc/pressure has them. */
+	(void)json_object_set_new(node, key, json_real(psi->some.avg10 / 100.0));
+}
+
+static json_t *node_json(const struct snapshot *snapshot)
+{
+	const struct snapshot_node *node = &snapshot->node;
+	json_t *item = json_object();
+
+	json_set_number(item, "time_usec", snapshot->time_usec);
+	json_set_number(item, "cpus", node->cpus);
+	json_set_number(item, "cpu_total_usec", node->cpu_total_usec);
+	json_set_number(item, "cpu_busy_usec", node->cpu_busy_usec);
+	json_set_number(item, "memory_total_bytes", node->memory_total_bytes);
+	json_set_number(item, "memory_available_bytes", node->memory_available_bytes);
+	if (node->has_psi) {
+		pressure_add(item, "cpu_pressure_percent", &node->cpu);
+		pressure_add(item, "memory_pressure_percent", &node->memory);
+		pressure_add(item, "io_pressure_percent", &node->io);
+	}
+	return item;
+}
+
+static void knob_done_add(void *data, const struct knob_view *view)
+{
+	json_t *by_id = data, *list;
+	char key[32], text[96];
+
+	if (view->target.kind != TARGET_WORKLOAD || view->status != KNOB_WRITTEN)
+		return;
+	(void)snprintf(key, sizeof(key), "%llu", (unsigned long long)view->target.id);
+	list = json_object_get(by_id, key);
+	if (!list) {
+		list = json_array();
+		if (json_object_set_new(by_id, key, list) < 0)
+			return;
+	}
+	(void)snprintf(text, sizeof(text), "%s=%s", view->file, view->written);
+	(void)json_array_append_new(list, json_text(text));
+}
+
+void handle_top(void *data, const struct http_request *request, struct http_response *response)
+{
+	const struct control_context *context = data;
+	const struct self_state *state = &context->state;
+	json_t *answer = json_object(), *list = json_array();
+	json_auto_t *done = json_object();
+	const struct workload *workload;
+	int r = state->host ? host_fresh(state->host, TOP_AGE_USEC) : -ENODEV;
+
+	(void)request;
+	actuator_each_knob(state->actuator, NULL, knob_done_add, done);
+	list_foreach (workload, &state->registry->workloads, link) {
+		const struct workload_sample *sample =
+			snapshot_get(state->snapshot, workload->view.id);
+		json_t *item = workload_names_json(workload);
+		char key[32];
+
+		json_set_number(item, "parent", workload->view.parent);
+		json_set_bool(item, "sampled", sample != NULL);
+		if (sample)
+			sample_add(item, sample);
+		(void)snprintf(key, sizeof(key), "%llu", (unsigned long long)workload->view.id);
+		if (json_object_get(done, key))
+			(void)json_object_set(item, "written", json_object_get(done, key));
+		(void)json_array_append_new(list, item);
+	}
+	json_set_errno(answer, "pass_error", r);
+	json_set_number(answer, "generation", state->snapshot->generation);
+	json_set_number(answer, "pass_usec", state->snapshot->duration_usec);
+	(void)json_object_set_new(answer, "node", node_json(state->snapshot));
+	(void)json_object_set_new(answer, "workloads", list);
+	reply_json(response, 200, answer);
+}
+
+static json_t *children_json(const struct registry *registry, uint64_t parent)
+{
+	json_t *list = json_array();
+	const struct workload *workload;
+
+	list_foreach (workload, &registry->workloads, link)
+		if (workload->view.parent == parent)
+			(void)json_array_append_new(list, workload_names_json(workload));
+	return list;
+}
+
+/* The workload that ?workload= names, or NULL with the answer given. */
+static const struct workload *workload_asked(const struct control_context *context,
+					     const char *text, struct http_response *response)
+{
+	size_t many = 0;
+	const struct workload *workload;
+
+	workload = registry_find(context->state.registry, text, &many);
+	if (!workload && many > 1)
+		reply_error(response, 409,
+			    "%zu workloads are called '%s': say namespace/name, the cgroup path "
+			    "or the id that `berthctl workloads -o json` shows",
+			    many, text);
+	else if (!workload)
+		reply_error(response, 404,
+			    "no workload '%s': `berthctl workloads` lists those that berthd knows",
+			    text);
+	return workload;
+}
+
+void handle_explain(void *data, const struct http_request *request, struct http_response *response)
+{
+	const struct control_context *context = data;
+	const char *text = http_query(request, "workload");
+	const struct workload *workload;
+	struct berth_target target = { .kind = TARGET_WORKLOAD };
+	json_t *answer;
+
+	if (!text || !*text) {
+		reply_error(response, 400, "say which: /v1/explain?workload=NAME");
+		return;
+	}
+	workload = workload_asked(context, text, response);
+	if (!workload)
+		return;
+	target.id = workload->view.id;
+	answer = json_object();
+	(void)json_object_set_new(answer, "workload", workload_json(workload));
+	(void)json_object_set_new(answer, "children",
+				  children_json(context->state.registry, target.id));
+	(void)json_object_set_new(answer, "knobs", knobs_json(context->state.actuator, &target));
+	(void)json_object_set_new(answer, "descriptions",
+				  descriptions_json(context->state.host, target.id));
+	(void)json_object_set_new(
+		answer, "history",
+		history_json(context->state.actuator, target.id, false, LIMIT_HISTORY));
+	reply_json(response, 200, answer);
+}
+
+void handle_knobs(void *data, const struct http_request *request, struct http_response *response)
+{
+	const struct control_context *context = data;
+	const char *text = http_query(request, "workload");
+	struct berth_target target = { .kind = TARGET_WORKLOAD };
+	json_t *answer;
+
+	if (text && *text) {
+		const struct workload *workload = workload_asked(context, text, response);
+
+		if (!workload)
+			return;
+		target.id = workload->view.id;
+	}
+	answer = json_object();
+	(void)json_object_set_new(answer, "knobs",
+				  knobs_json(context->state.actuator, target.id ? &target : NULL));
+	reply_json(response, 200, answer);
+}
