@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config-watch.h - tells when the policy's files may have changed: a file written, renamed over,
+ * added or removed in their directories, or a ConfigMap's `..data` symlink swapped. Several changes
+ * within CONFIG_WATCH_SETTLE_USEC are one.
+ */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#define CONFIG_WATCH_SETTLE_USEC 200000u
+
+struct config_watch;
+
+/* A directory that is missing is not watched; SIGHUP still reloads. 0 or -errno. */
+int config_watch_new(sd_event *event, const char *file, const char *dropin_dir,
+		     void (*changed)(void *data), void *data, struct config_watch **ret);
+struct config_watch *config_watch_free(struct config_watch *watch);

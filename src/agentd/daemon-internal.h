@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* daemon-internal.h - the daemon's state, shared by daemon.c (start, stop) and reload.c. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "actuator/actuator.h"
+#include "api/control.h"
+#include "config-watch.h"
+#include "daemon.h"
+#include "hierarchy.h"
+#include "metrics/registry.h"
+#include "plugin/host.h"
+#include "source/source.h"
+#include "telemetry/snapshot.h"
+#include "workload/registry.h"
+
+#define DAEMON_SOURCES 2u
+
+struct daemon {
+	const struct daemon_options *options;
+	sd_event *event;
+	int runtime_fd, lock_fd;
+	struct sysroot root;
+	struct hierarchy hierarchy;
+	struct settings *settings;
+	struct plugin_list plugins;
+	struct actuator *actuator;
+	struct snapshot snapshot;
+	bool has_snapshot;
+	struct metrics *metrics;
+	struct registry registry;
+	bool has_registry;
+	struct host *host;
+	struct source_context source_context;
+	struct source *sources[DAEMON_SOURCES];
+	size_t source_count;
+	struct config_watch *config_watch;
+	struct config_errors config_errors; /* of the last failed reload */
+	struct control_context control;
+	struct http_server *control_server, *metrics_server;
+	char *metrics_listen; /* what metrics_server listens on; NULL: nothing */
+	bool sampled;         /* capabilities were probed with a workload's group at hand */
+};
+
+struct actuator_options daemon_actuator_options(const struct settings *settings);
+/* Apply the policy to every module that has a share in it. -ENOMEM only. */
+int daemon_apply(struct daemon *daemon);
+/* Read the files, and if they are valid make them the running policy; else log every error and
+ * change nothing. 0 or -errno. data is a struct daemon. */
+int daemon_reload(void *data);
+/* Listen where metrics.listen says; a port that cannot be had is logged and left. */
+void daemon_listen_metrics(struct daemon *daemon);
+void daemon_log_config_errors(const struct config_errors *errors);
+/* What systemctl status shows. */
+void daemon_notify_status(const struct daemon *daemon);

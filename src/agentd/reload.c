@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reload.c - the policy into the running daemon, all or nothing: everything that can be wrong is
+ * found before the first module hears of it.
+ */
+#include <malloc.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "api/http-server.h"
+#include "cleanup.h"
+#include "daemon-internal.h"
+#include "log.h"
+#include "macro.h"
+
+DEFINE_CLEANUP(struct settings *, settings_free);
+
+static const int log_levels[] = { LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG };
+
+#define PREVIOUS_LEASE_USEC (60 * USEC_PER_SEC)
+
+struct actuator_options daemon_actuator_options(const struct settings *settings)
+{
+	return (struct actuator_options){
+		.dry_run = settings->dry_run,
+		.reconcile_interval_usec = settings->reconcile_interval_usec,
+		.actions_per_minute = settings->actions_per_minute,
+		.previous_lease_usec = PREVIOUS_LEASE_USEC,
+	};
+}
+
+void daemon_log_config_errors(const struct config_errors *errors)
+{
+	char text[768];
+
+	for (size_t i = 0; i < errors->count; i++) {
+		config_error_format(&errors->items[i], text, sizeof(text));
+		log_error("%s", text);
+	}
+	if (errors->dropped > 0)
+		log_error("and %zu more errors", errors->dropped);
+}
+
+void daemon_notify_status(const struct daemon *daemon)
+{
+	struct actuator_stats stats;
+
+	actuator_stats(daemon->actuator, &stats);
+	(void)sd_notifyf(
+		0, "STATUS=%zu workloads, %llu knobs held%s%s", daemon->registry.count,
+		(unsigned long long)stats.holdings, daemon->settings->dry_run ? ", dry run" : "",
+		daemon->config_errors.count > 0 ? ", the policy on disk is not valid" : "");
+}
+
+void daemon_listen_metrics(struct daemon *daemon)
+{
+	const char *wanted = daemon->settings->metrics_listen;
+	int fd, r;
+
+	if (daemon->metrics_listen && strcmp(daemon->metrics_listen, wanted) == 0)
+		return;
+	daemon->metrics_server = http_server_free(daemon->metrics_server);
+	free(TAKE_PTR(daemon->metrics_listen));
+	if (wanted[0] == '\0')
+		return;
+	fd = http_listen_tcp(wanted);
+	if (fd < 0) {
+		log_error("cannot listen on '%s' (metrics.listen): %s; going on without /metrics "
+			  "there",
+			  wanted, strerror(-fd));
+		return;
+	}
+	r = http_server_new(daemon->event, fd, metrics_routes(), &daemon->control,
+			    &daemon->metrics_server);
+	if (r < 0) {
+		log_error("cannot serve on '%s': %s", wanted, strerror(-r));
+		return;
+	}
+	daemon->metrics_listen = strdup(wanted);
+}
+
+static uint64_t now_usec(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / NSEC_PER_USEC;
+}
+
+int daemon_apply(struct daemon *daemon)
+{
+	const struct settings *settings = daemon->settings;
+	struct actuator_options options = daemon_actuator_options(settings);
+	int r;
+
+	if (daemon->options->log_level < 0)
+		log_set_level(log_levels[settings->log_level]);
+	r = actuator_set_options(daemon->actuator, &options);
+	if (r < 0)
+		return r;
+	/* Levels first: a plugin that starts or applies sees them as they are now. */
+	registry_reload(&daemon->registry, settings);
+	r = host_apply(daemon->host, settings);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < daemon->source_count; i++) {
+		r = daemon->sources[i]->ops->apply(daemon->sources[i], settings);
+		if (r < 0)
+			return r;
+	}
+	daemon_listen_metrics(daemon);
+	daemon->control.state.last_apply_usec = now_usec();
+	/* Parsing leaves holes that would stay resident for good. */
+	(void)malloc_trim(0);
+	return 0;
+}
+
+int daemon_reload(void *data)
+{
+	struct daemon *daemon = data;
+	const struct daemon_options *options = daemon->options;
+	CLEANUP(settings_freep) struct settings *settings = NULL;
+	struct settings *old;
+	int r;
+
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)now_usec());
+	config_errors_done(&daemon->config_errors);
+	r = settings_load(options->config_file, options->dropin_dir, !options->config_explicit,
+			  &daemon->config_errors, &settings);
+	if (r >= 0)
+		r = plugin_check_all(&daemon->plugins, settings, &daemon->config_errors);
+	if (r < 0) {
+		daemon->control.state.reload_failures++;
+		daemon_log_config_errors(&daemon->config_errors);
+		log_error("the policy was not reloaded: %s; the one before stays in force",
+			  r == -EINVAL ? "see the errors above" : strerror(-r));
+		daemon_notify_status(daemon);
+		(void)sd_notify(0, "READY=1");
+		return r;
+	}
+	old = daemon->settings;
+	daemon->settings = TAKE_PTR(settings);
+	if (actuator_probe(daemon->actuator, NULL))
+		host_capabilities_changed(daemon->host);
+	r = daemon_apply(daemon);
+	(void)settings_free(old);
+	daemon->control.state.reloads++;
+	if (r < 0)
+		log_error("the policy was reloaded in part: %s", strerror(-r));
+	else
+		log_info("the policy was reloaded");
+	daemon_notify_status(daemon);
+	(void)sd_notify(0, "READY=1");
+	return r;
+}
