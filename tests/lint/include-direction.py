@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Hold the tree to one direction: which layer may include which (docs/architecture.md)."""
+import pathlib
+import re
+import sys
+
+# A layer may include itself and what is listed. A file that no layer claims is an error.
+MAY = {
+    "common": [],
+    "agentd/limits": [],
+    "agentd/settings": ["common", "agentd/limits"],
+    "agentd/worker": ["common", "agentd/limits"],
+    "agentd/workload": ["common", "agentd/limits", "agentd/settings"],
+    "agentd/source": ["common", "agentd/limits", "agentd/settings", "agentd/workload"],
+    "agentd/telemetry": ["common", "agentd/limits"],
+    "agentd/actuator": ["common", "agentd/limits", "agentd/worker"],
+    "agentd/metrics": ["common", "agentd/limits"],
+    "agentd/plugin": ["common", "agentd/limits", "agentd/settings", "agentd/workload",
+                      "agentd/telemetry", "agentd/actuator", "agentd/metrics", "agentd/worker"],
+    "agentd/api": ["common", "agentd/limits", "agentd/settings", "agentd/workload",
+                   "agentd/source", "agentd/telemetry", "agentd/actuator", "agentd/metrics",
+                   "agentd/plugin"],
+    # berthctl talks to the daemon over its socket; only `check` shares code: the policy's reader.
+    "ctl": ["common", "agentd/limits", "agentd/settings", "agentd/plugin"],
+}
+DAEMON = {"daemon", "daemon-internal", "main", "reload", "instance", "config-watch"}
+
+
+def layer_of(path):
+    """The layer of a path below src/, None for the daemon, which may include everything."""
+    parts = path.parts
+    if parts[0] == "common":
+        return "common"
+    if parts[0] == "ctl":
+        return "ctl"
+    if parts[0] == "plugins":
+        return "/".join(parts[:2])
+    if len(parts) > 2:
+        return "/".join(parts[:2])
+    stem = path.stem
+    if stem in DAEMON:
+        return None
+    if stem.startswith("settings"):
+        return "agentd/settings"
+    return "agentd/" + stem
+
+
+def resolve(source, name, root):
+    for base in (source.parent, root / "common", root / "agentd", root / "ctl"):
+        path = base / name
+        if path.exists():
+            return path.resolve().relative_to(root.resolve())
+    return None
+
+
+def main():
+    root = pathlib.Path(sys.argv[1]) / "src"
+    errors, count = [], 0
+    for source in sorted(root.rglob("*.[ch]")):
+        layer = layer_of(source.relative_to(root))
+        if layer is None:
+            continue
+        allowed = MAY.get(layer, ["common"] if layer.startswith("plugins/") else None)
+        if allowed is None:
+            errors.append(f"{source}: no layer is named '{layer}'; add it to {sys.argv[0]}")
+            continue
+        for line, text in enumerate(source.read_text().splitlines(), 1):
+            found = re.match(r'\s*#include "([^"]+)"', text)
+            if not found:
+                continue
+            target = resolve(source, found.group(1), root)
+            if target is None:
+                if not found.group(1).endswith(".skel.h"):
+                    errors.append(f"{source}:{line}: {found.group(1)} is nowhere below src/")
+                continue
+            count += 1
+            other = layer_of(target)
+            if other != layer and other not in allowed:
+                errors.append(f"{source}:{line}: {layer} must not include {target}")
+    print("\n".join(errors) if errors else f"{count} includes point the right way")
+    return 1 if errors or count == 0 else 0
+
+
+sys.exit(main())

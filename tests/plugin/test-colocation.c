@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test-colocation.c - what the colocation plugin wants for each level, on each kind of host. */
+#include <unistd.h>
+
+#include "berth-test.h"
+#include "fake-agent.h"
+
+extern const struct berth_plugin berth_plugin;
+
+enum host_kind { HOST_VENDOR, HOST_UPSTREAM_V2, HOST_UPSTREAM_V1, HOST_OLD, HOST_BARE };
+
+#define S64(value) ((uint64_t)(int64_t)(value))
+#define NOTHING    UINT64_MAX
+
+static struct fake_agent *host_new(enum host_kind kind)
+{
+	struct fake_agent *fake = fake_agent_new();
+
+	fake_agent_knob(fake, KNOB_CORE_SCHED, false, "not built");
+	if (kind != HOST_VENDOR) {
+		fake_agent_knob(fake, KNOB_CPU_QOS_LEVEL, false, "no cpu.qos_level");
+		fake_agent_knob(fake, KNOB_MEMORY_QOS_LEVEL, false, "no memory.qos_level");
+		fake_agent_knob(fake, KNOB_MEMCG_QOS_ENABLE, false, "no vm.memcg_qos_enable");
+	}
+	if (kind == HOST_UPSTREAM_V1 || kind == HOST_OLD || kind == HOST_BARE) {
+		fake_agent_knob(fake, KNOB_MEMORY_LOW_BYTES, false, "no memory.low");
+		fake_agent_knob(fake, KNOB_MEMORY_MIN_BYTES, false, "no memory.min");
+	}
+	if (kind == HOST_OLD || kind == HOST_BARE)
+		fake_agent_knob(fake, KNOB_CPU_IDLE, false, "no cpu.idle");
+	if (kind == HOST_BARE) {
+		fake_agent_knob(fake, KNOB_CPU_WEIGHT, false, "no cpu controller");
+		fake_agent_knob(fake, KNOB_OOM_SCORE_ADJ, false, "not root");
+	}
+	return fake;
+}
+
+static uint64_t claimed(struct fake_agent *fake, uint64_t id, enum knob knob)
+{
+	const struct fake_claim *claim = fake_agent_claim_of(fake, id, knob);
+
+	return claim ? claim->number : NOTHING;
+}
+
+struct level_case {
+	enum host_kind host;
+	enum qos_level level;
+	uint64_t qos_level, idle, weight, memory_qos, oom;
+};
+
+static const struct level_case level_cases[] = {
+	{ HOST_VENDOR, QOS_CRITICAL, S64(2), NOTHING, NOTHING, NOTHING, NOTHING },
+	{ HOST_VENDOR, QOS_HIGH, S64(1), NOTHING, NOTHING, NOTHING, NOTHING },
+	{ HOST_VENDOR, QOS_NORMAL, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING },
+	{ HOST_VENDOR, QOS_BATCH, S64(-1), NOTHING, NOTHING, S64(-1), NOTHING },
+	{ HOST_VENDOR, QOS_SCAVENGER, S64(-2), NOTHING, NOTHING, S64(-1), NOTHING },
+	{ HOST_UPSTREAM_V2, QOS_CRITICAL, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING },
+	{ HOST_UPSTREAM_V2, QOS_NORMAL, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING },
+	{ HOST_UPSTREAM_V2, QOS_BATCH, NOTHING, 1, NOTHING, NOTHING, 1000 },
+	{ HOST_UPSTREAM_V2, QOS_SCAVENGER, NOTHING, 1, NOTHING, NOTHING, 1000 },
+	{ HOST_UPSTREAM_V1, QOS_BATCH, NOTHING, 1, NOTHING, NOTHING, 1000 },
+	{ HOST_OLD, QOS_HIGH, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING },
+	{ HOST_OLD, QOS_BATCH, NOTHING, NOTHING, 2, NOTHING, 1000 },
+	{ HOST_OLD, QOS_SCAVENGER, NOTHING, NOTHING, 1, NOTHING, 1000 },
+	{ HOST_BARE, QOS_BATCH, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING },
+};
+
+static void test_workload_of_each_level_claims_what_the_host_offers(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(level_cases) / sizeof(level_cases[0]); i++) {
+		const struct level_case *c = &level_cases[i];
+		struct fake_agent *fake = host_new(c->host);
+		uint64_t id;
+
+		assert_ok(fake_agent_start(fake, &berth_plugin, NULL));
+		id = fake_agent_add(fake, "pod", "shop", "job", c->level);
+		assert_int_equal(claimed(fake, id, KNOB_CPU_QOS_LEVEL), c->qos_level);
+		assert_int_equal(claimed(fake, id, KNOB_CPU_IDLE), c->idle);
+		assert_int_equal(claimed(fake, id, KNOB_CPU_WEIGHT), c->weight);
+		assert_int_equal(claimed(fake, id, KNOB_MEMORY_QOS_LEVEL), c->memory_qos);
+		assert_int_equal(claimed(fake, id, KNOB_OOM_SCORE_ADJ), c->oom);
+		assert_non_null(fake_agent_description(fake, id, "cpu"));
+		assert_non_null(fake_agent_description(fake, id, "memory"));
+		(void)fake_agent_free(fake);
+	}
+}
+
+static void test_critical_with_a_request_is_protected(void **state)
+{
+	struct fake_agent *fake = host_new(HOST_UPSTREAM_V2);
+	uint64_t id;
+
+	(void)state;
+	assert_ok(fake_agent_start(fake, &berth_plugin, NULL));
+	id = fake_agent_add(fake, "pod", "shop", "db", QOS_CRITICAL);
+	assert_int_equal(claimed(fake, id, KNOB_MEMORY_LOW_BYTES), NOTHING);
+	fake_agent_workload(fake, id)->view.memory_request_bytes = 64 << 20;
+	fake_agent_update(fake, id);
+	assert_int_equal(claimed(fake, id, KNOB_MEMORY_LOW_BYTES), 64 << 20);
+	assert_ok(fake_agent_apply(fake, "memory: {protect: min}"));
+	assert_int_equal(claimed(fake, id, KNOB_MEMORY_LOW_BYTES), NOTHING);
+	assert_int_equal(claimed(fake, id, KNOB_MEMORY_MIN_BYTES), 64 << 20);
+	assert_ok(fake_agent_apply(fake, "memory: {protect: off}"));
+	assert_int_equal(claimed(fake, id, KNOB_MEMORY_MIN_BYTES), NOTHING);
+	(void)fake_agent_free(fake);
+}
+
+static void test_level_change_unclaims_what_is_not_wanted(void **state)
+{
+	struct fake_agent *fake = host_new(HOST_UPSTREAM_V2);
+	uint64_t id;
+
+	(void)state;
+	assert_ok(fake_agent_start(fake, &berth_plugin, NULL));
+	id = fake_agent_add(fake, "pod", "shop", "job", QOS_BATCH);
+	assert_int_equal(claimed(fake, id, KNOB_CPU_IDLE), 1);
+	fake_agent_set_level(fake, id, QOS_HIGH);
+	assert_int_equal(claimed(fake, id, KNOB_CPU_IDLE), NOTHING);
+	assert_int_equal(claimed(fake, id, KNOB_OOM_SCORE_ADJ), NOTHING);
+	fake_agent_workload(fake, id)->view.flags |= WORKLOAD_IGNORED;
+	fake_agent_set_level(fake, id, QOS_BATCH);
+	assert_int_equal(claimed(fake, id, KNOB_CPU_IDLE), NOTHING);
+	assert_string_equal(fake_agent_description(fake, id, "cpu"), "left alone: berth/ignore");
+	(void)fake_agent_free(fake);
+}
+
+static void test_kubelet_slices_are_never_idle(void **state)
+{
+	static const char *const slices[] = {
+		"kubepods.slice",
+		"kubepods.slice/kubepods-besteffort.slice",
+		"kubepods/besteffort",
+		"kubelet.slice/kubepods/burstable",
+	};
+	struct fake_agent *fake = host_new(HOST_UPSTREAM_V1);
+
+	(void)state;
+	assert_ok(fake_agent_start(fake, &berth_plugin, NULL));
+	for (size_t i = 0; i < sizeof(slices) / sizeof(slices[0]); i++) {
+		uint64_t id = fake_agent_add(fake, "cgroup", "", slices[i], QOS_NORMAL);
+
+		fake_agent_workload(fake, id)->view.cgroup = slices[i];
+		fake_agent_set_level(fake, id, QOS_BATCH);
+		assert_int_equal(claimed(fake, id, KNOB_CPU_IDLE), NOTHING);
+	}
+	(void)fake_agent_free(fake);
+}
+
+static void test_vendor_child_of_offline_parent_is_left_to_inherit(void **state)
+{
+	struct fake_agent *fake = host_new(HOST_VENDOR);
+	struct berth_target host = { .kind = TARGET_HOST };
+	uint64_t pod, container;
+
+	(void)state;
+	assert_ok(fake_agent_start(fake, &berth_plugin, NULL));
+	assert_non_null(fake_agent_claim(fake, host, KNOB_MEMCG_QOS_ENABLE));
+	pod = fake_agent_add(fake, "pod", "batch", "job", QOS_BATCH);
+	container = fake_agent_add_child(fake, pod, "main");
+	fake_agent_set_level(fake, container, QOS_BATCH);
+	assert_int_equal(claimed(fake, pod, KNOB_CPU_QOS_LEVEL), S64(-1));
+	assert_int_equal(claimed(fake, container, KNOB_CPU_QOS_LEVEL), NOTHING);
+	assert_int_equal(claimed(fake, container, KNOB_MEMORY_QOS_LEVEL), NOTHING);
+	/* The pod turns online: the container, still batch by its own word, claims for itself. */
+	fake_agent_set_level(fake, pod, QOS_HIGH);
+	assert_int_equal(claimed(fake, container, KNOB_CPU_QOS_LEVEL), S64(-1));
+	assert_ok(fake_agent_apply(fake, "memory: {enabled: false}"));
+	assert_null(fake_agent_claim(fake, host, KNOB_MEMCG_QOS_ENABLE));
+	(void)fake_agent_free(fake);
+}
+
+static void test_configured_way_is_taken_or_said_to_be_missing(void **state)
+{
+	struct fake_agent *fake = host_new(HOST_UPSTREAM_V2);
+	uint64_t id;
+
+	(void)state;
+	assert_ok(
+		fake_agent_start(fake, &berth_plugin, "cpu: {way: emulation, quota_percent: 50}"));
+	id = fake_agent_add(fake, "unit", "", "job.service", QOS_BATCH);
+	assert_int_equal(claimed(fake, id, KNOB_CPU_IDLE), NOTHING);
+	assert_int_equal(claimed(fake, id, KNOB_CPU_WEIGHT), 2);
+	assert_int_equal(claimed(fake, id, KNOB_CPU_QUOTA_USEC),
+			 50000ULL * (unsigned long long)sysconf(_SC_NPROCESSORS_ONLN));
+	assert_ok(fake_agent_apply(fake, "cpu: {way: vendor}"));
+	assert_int_equal(claimed(fake, id, KNOB_CPU_WEIGHT), NOTHING);
+	assert_int_equal(claimed(fake, id, KNOB_CPU_QUOTA_USEC), NOTHING);
+	assert_string_equal(fake_agent_description(fake, 0, "cpu"),
+			    "none: vendor: no cpu.qos_level");
+	(void)fake_agent_free(fake);
+}
+
+static void test_capabilities_that_appear_are_used(void **state)
+{
+	struct fake_agent *fake = host_new(HOST_BARE);
+	uint64_t id;
+
+	(void)state;
+	assert_ok(fake_agent_start(fake, &berth_plugin, NULL));
+	id = fake_agent_add(fake, "cgroup", "", "job", QOS_BATCH);
+	assert_int_equal(claimed(fake, id, KNOB_CPU_IDLE), NOTHING);
+	fake_agent_knob(fake, KNOB_CPU_IDLE, true, NULL);
+	fake_agent_capabilities(fake);
+	assert_int_equal(claimed(fake, id, KNOB_CPU_IDLE), 1);
+	(void)fake_agent_free(fake);
+}
+
+static void test_refused_claim_is_described_and_stops_nothing_else(void **state)
+{
+	struct fake_agent *fake = host_new(HOST_UPSTREAM_V2);
+	uint64_t id;
+
+	(void)state;
+	fake->claim_error[KNOB_CPU_IDLE] = -ENOSPC;
+	assert_ok(fake_agent_start(fake, &berth_plugin, NULL));
+	id = fake_agent_add(fake, "pod", "shop", "job", QOS_BATCH);
+	assert_non_null(strstr(fake_agent_description(fake, id, "cpu"), "refused"));
+	assert_int_equal(claimed(fake, id, KNOB_OOM_SCORE_ADJ), 1000);
+	(void)fake_agent_free(fake);
+}
+
+static void test_smt_protection_is_for_critical_where_the_kernel_can(void **state)
+{
+	struct fake_agent *fake = host_new(HOST_UPSTREAM_V2);
+	uint64_t critical, high;
+
+	(void)state;
+	fake_agent_knob(fake, KNOB_CORE_SCHED, true, NULL);
+	assert_ok(fake_agent_start(fake, &berth_plugin, NULL));
+	critical = fake_agent_add(fake, "pod", "shop", "db", QOS_CRITICAL);
+	high = fake_agent_add(fake, "pod", "shop", "web", QOS_HIGH);
+	assert_int_equal(claimed(fake, critical, KNOB_CORE_SCHED), 1);
+	assert_int_equal(claimed(fake, high, KNOB_CORE_SCHED), NOTHING);
+	assert_ok(fake_agent_apply(fake, "cpu: {smt_protect: off}"));
+	assert_int_equal(claimed(fake, critical, KNOB_CORE_SCHED), NOTHING);
+	(void)fake_agent_free(fake);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_workload_of_each_level_claims_what_the_host_offers),
+		cmocka_unit_test(test_critical_with_a_request_is_protected),
+		cmocka_unit_test(test_level_change_unclaims_what_is_not_wanted),
+		cmocka_unit_test(test_kubelet_slices_are_never_idle),
+		cmocka_unit_test(test_vendor_child_of_offline_parent_is_left_to_inherit),
+		cmocka_unit_test(test_configured_way_is_taken_or_said_to_be_missing),
+		cmocka_unit_test(test_capabilities_that_appear_are_used),
+		cmocka_unit_test(test_refused_claim_is_described_and_stops_nothing_else),
+		cmocka_unit_test(test_smt_protection_is_for_critical_where_the_kernel_can),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
