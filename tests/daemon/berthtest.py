@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real berthd on this host, in a runtime directory and under control groups of its own.
+
+Nothing here waits by sleeping for what can be waited for: READY comes over the notify socket, knob
+changes are polled with a deadline because a file of the kernel cannot be waited for otherwise.
+"""
+import argparse
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+
+
+def skip(reason):
+    print(f"skipped: {reason}")
+    sys.exit(77)
+
+
+def fail(text):
+    print(f"FAILED: {text}")
+    sys.exit(1)
+
+
+def check(condition, text):
+    if not condition:
+        fail(text)
+
+
+def wait_until(condition, what, timeout=10.0):
+    """Poll, for things that cannot be waited for; a deadline, not a delay."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            fail(f"still not so after {timeout} s: {what}")
+        time.sleep(0.005)
+
+
+class Groups:
+    """Control groups of our own, in every hierarchy that Berth writes."""
+
+    def __init__(self, tag="test"):
+        self.name = f"berth.{tag}.{os.getpid()}"
+        base = pathlib.Path("/sys/fs/cgroup")
+        self.version = 2 if (base / "cgroup.controllers").exists() else 1
+        if self.version == 2:
+            self.mounts = {"cpu": base, "memory": base}
+        else:
+            self.mounts = {name: base / name for name in ("cpu", "memory")
+                           if (base / name).is_dir()}
+        if os.geteuid() != 0:
+            skip("not root: control groups cannot be made")
+        if "cpu" not in self.mounts or not (self.mounts["cpu"] / "cgroup.procs").exists():
+            skip("no cpu controller is mounted on this host")
+        self.make("")
+
+    def path(self, controller, group):
+        return self.mounts[controller] / self.name / group
+
+    def make(self, group):
+        for controller in self.mounts:
+            path = self.path(controller, group)
+            path.mkdir(exist_ok=True)
+            if self.version == 2 and group == "":
+                (path / "cgroup.subtree_control").write_text("+cpu +memory")
+
+    def remove(self, group):
+        for controller in self.mounts:
+            deadline = time.monotonic() + 5
+            while self.path(controller, group).exists():
+                try:
+                    self.path(controller, group).rmdir()
+                except OSError:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.01)
+
+    def read(self, group, knob, controller="cpu"):
+        return (self.path(controller, group) / knob).read_text().strip()
+
+    def write(self, group, knob, value, controller="cpu"):
+        (self.path(controller, group) / knob).write_text(value)
+
+    @property
+    def weight(self):
+        return "cpu.weight" if self.version == 2 else "cpu.shares"
+
+    def glob(self, pattern="*"):
+        return f"{self.name}/{pattern}"
+
+    def clean(self):
+        for controller in self.mounts:
+            top = self.path(controller, "")
+            for path in sorted((p for p in top.rglob("*") if p.is_dir()), reverse=True):
+                path.rmdir()
+            if top.exists():
+                top.rmdir()
+
+
+class Daemon:
+    """One berthd with a policy of its own; usable as a context."""
+
+    def __init__(self, build, policy, directory=None, plugin_dir=None, env=None):
+        self.build = pathlib.Path(build).resolve()
+        self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="berth-test-"))
+        self.config = self.directory / "berth.yaml"
+        self.dropins = self.directory / "berth.d"
+        self.dropins.mkdir(exist_ok=True)
+        self.runtime = self.directory / "run"
+        self.plugin_dir = plugin_dir or self.build / "src/plugins"
+        self.env = env or {}
+        self.log = self.directory / "log"
+        self.process = None
+        self.write_policy(policy)
+
+    def write_policy(self, policy):
+        temporary = self.config.with_suffix(".new")
+        temporary.write_text(policy)
+        temporary.rename(self.config)
+
+    def command(self, *options):
+        # berthd insists on plugins that only their owner can write; a build directory has others.
+        return [str(self.build / "src/agentd/berthd"), "--config", str(self.config), "--dropin-dir",
+                str(self.dropins), "--runtime-dir", str(self.runtime), "--plugin-dir",
+                str(self.plugin_dir), *options]
+
+    def spawn(self, *options, level="debug"):
+        notify = self.directory / "notify"
+        if notify.exists():
+            notify.unlink()
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notify.bind(str(notify))
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                self.command("--log-level", level, *options), stdout=log, stderr=log,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, "NOTIFY_SOCKET": str(notify), **self.env})
+
+    def wait_notify(self, text, timeout=20.0):
+        """Until the daemon says so, or it ends: True or False."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            self.notify.settimeout(0.2)
+            try:
+                if text in self.notify.recv(65536).decode():
+                    return True
+            except (TimeoutError, socket.timeout):
+                if self.process.poll() is not None:
+                    return False
+        fail(f"berthd did not say {text} within {timeout} s; log:\n{self.log_text()[-3000:]}")
+        return False
+
+    def start(self, *options, level="debug"):
+        self.spawn(*options, level=level)
+        if not self.wait_notify("READY=1"):
+            fail(f"berthd ended with {self.process.returncode}; log:\n{self.log_text()[-3000:]}")
+        return self
+
+    def log_text(self):
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self, timeout=30):
+        """SIGTERM; the exit status."""
+        if self.process is None or self.process.poll() is not None:
+            return self.process.returncode if self.process else 0
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            fail(f"SIGTERM did not end berthd within {timeout} s")
+            return -1
+
+    def restore(self):
+        return subprocess.run(self.command("--restore"), capture_output=True, text=True, check=False)
+
+    def ctl(self, *arguments):
+        return subprocess.run([str(self.build / "src/ctl/berthctl"), "--socket",
+                               str(self.runtime / "control.sock"), *arguments],
+                              capture_output=True, text=True, check=False)
+
+    def request(self, method, path, query=None):
+        """(status, JSON or text) of the control API."""
+        connection = http.client.HTTPConnection("localhost", timeout=10)
+        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.sock.settimeout(10)
+        connection.sock.connect(str(self.runtime / "control.sock"))
+        if query:
+            path += "?" + urllib.parse.urlencode(query)
+        connection.request(method, path)
+        response = connection.getresponse()
+        body = response.read().decode()
+        connection.close()
+        kind = response.getheader("Content-Type", "")
+        return response.status, json.loads(body) if kind.startswith("application/json") else body
+
+    def get(self, path, query=None):
+        status, body = self.request("GET", path, query)
+        check(status == 200, f"GET {path}: {status}: {body}")
+        return body
+
+    def metric(self, name):
+        """The value of a sample, labels included in the name as they are written."""
+        for line in self.get("/metrics").splitlines():
+            if line.startswith(name + " "):
+                return float(line.rsplit(" ", 1)[1])
+        return None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if error and error[0] and not issubclass(error[0], SystemExit):
+            print(self.log_text()[-4000:])
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def policy(groups, extra="", reconcile=""):
+    return f"""
+metrics: {{listen: ""}}
+sources:
+  cgroups: {{paths: ["{groups.glob()}"]}}
+  units: {{enabled: false}}
+rules:
+  - {{match: {{cgroup: "*/batch*"}}, qos: batch}}
+  - {{match: {{cgroup: "*/online*"}}, qos: high}}
+{extra}
+"""
+
+
+def arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", default=ROOT / "build")
+    return parser.parse_args()
