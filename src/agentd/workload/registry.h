@@ -12,6 +12,7 @@
 
 #include "hashmap.h"
 #include "hierarchy.h"
+#include "log.h"
 #include "workload/workload.h"
 
 typedef void (*registry_listener)(void *data, enum workload_change change,
@@ -27,6 +28,8 @@ struct registry {
 	registry_listener listener;
 	void *listener_data;
 	uint64_t refused; /* over LIMIT_WORKLOADS */
+	size_t orphans;   /* workloads whose parent is not here (yet) */
+	struct log_limit warnings;
 };
 
 void registry_init(struct registry *registry, const struct hierarchy *hierarchy,
@@ -35,7 +38,8 @@ void registry_done(struct registry *registry); /* sends no events */
 
 /* Add or update one. source is a static string, rank its order (0 first). 0; -ENOENT when the
  * cgroup is not there (not an error: it went); -ENOSPC over the limit (logged once); -ENOMEM;
- * -EINVAL for a record with a bad path. */
+ * -EINVAL for a record with a bad path; -E2BIG for one with labels over LIMIT_LABELS or
+ * LIMIT_LABEL_BYTES. */
 int registry_put(struct registry *registry, const char *source, unsigned int rank,
 		 const struct workload_record *record);
 /* The source no longer vouches for it. Another source's word keeps it. */

@@ -39,16 +39,16 @@ struct qos_decision {
 };
 
 struct workload {
-	struct list link;           /* in the registry, in order of arrival */
-	struct berth_workload view; /* what plugins see; its strings are the ones below */
-	char *kind, *namespace, *name;
-	struct cgroup *cgroup; /* owns the path */
-	char *parent_cgroup;   /* NULL at the top */
-	struct label *labels, *annotations;
+	struct list link;                    /* in the registry, in order of arrival */
+	struct berth_workload view;          /* what plugins see; its strings are the ones below */
+	const char *kind, *namespace, *name; /* these and the labels: of the first word */
+	struct cgroup *cgroup;               /* owns the path */
+	const char *parent_cgroup;           /* NULL at the top */
+	const struct label *labels, *annotations;
 	size_t label_count, annotation_count;
 	struct qos_decision decision;
 	const char *source; /* name of the source that vouches for it; static */
-	uint64_t seen;      /* registry-internal: generation of the last snapshot that held it */
+	struct word *words; /* registry-internal: what each source says, by rank; see word.h */
 	uint64_t added_usec;
 	bool announced; /* ADDED was sent */
 };
