@@ -9,11 +9,19 @@
 #define LIMIT_LABELS             256u          /* labels and annotations of one workload, each */
 #define LIMIT_LABEL_BYTES        (256u * 1024) /* of all of one workload; Kubernetes' own limit */
 #define LIMIT_GLOBS              256u /* sources.cgroups.paths and sources.units.slices, each */
+#define LIMIT_GLOB_DEPTH         32u  /* components of one of sources.cgroups.paths */
+#define LIMIT_GLOB_BYTES         1024u /* of one pattern or label value in the policy */
 #define LIMIT_RULES              1024u
 #define LIMIT_OVERRIDES          256u
 #define LIMIT_DROPINS            256u /* files in berth.d */
 #define LIMIT_PLUGINS            32u
 #define LIMIT_PLUGIN_SOURCES     256u /* timers and watches of one plugin */
+#define LIMIT_PLUGIN_JOBS        64u  /* of the work queue, so that one plugin cannot fill it */
+#define LIMIT_PLUGIN_METRICS     64u
+#define LIMIT_PLUGIN_FIELDS      256u
+#define LIMIT_PLUGIN_CONFIG      (64u * 1024) /* bytes of its config struct */
+#define LIMIT_PLUGIN_LOG         100u         /* lines of one plugin in 10 s */
+#define LIMIT_CALLBACK_USEC      50000u       /* a longer one is an overrun: named in the log */
 #define LIMIT_CLAIMS             131072u
 #define LIMIT_REASON             192u /* bytes of a reason, with NUL */
 #define LIMIT_DESCRIPTIONS       64u  /* describe() keys of one plugin and workload */
