@@ -8,6 +8,9 @@
 #include "actuator/knob-table.h"
 #include "config-bind.h"
 #include "daemon.h"
+#ifdef BERTH_FAILPOINTS
+#include "failpoint.h"
+#endif
 #include "log.h"
 #include "metrics/self.h"
 #include "plugin/loader.h"
@@ -238,6 +241,12 @@ int main(int argc, char **argv)
 	/* One arena: the pool's threads allocate next to nothing, and each arena of its own would
 	 * cost resident memory. */
 	(void)mallopt(M_ARENA_MAX, 1);
+#ifdef BERTH_FAILPOINTS
+	if (failpoint_arm() < 0) {
+		(void)fputs("berthd: $BERTH_FAILPOINT is not a number from 1\n", stderr);
+		return DAEMON_EXIT_USAGE;
+	}
+#endif
 	switch (command) {
 	case COMMAND_RESTORE:
 		return daemon_restore(&options);
