@@ -8,8 +8,8 @@
 #define LIMIT_WORKLOADS          16384u        /* of the registry */
 #define LIMIT_LABELS             256u          /* labels and annotations of one workload, each */
 #define LIMIT_LABEL_BYTES        (256u * 1024) /* of all of one workload; Kubernetes' own limit */
-#define LIMIT_GLOBS              256u /* sources.cgroups.paths and sources.units.slices, each */
-#define LIMIT_GLOB_DEPTH         32u  /* components of one of sources.cgroups.paths */
+#define LIMIT_GLOBS              256u  /* sources.cgroups.paths and sources.units.slices, each */
+#define LIMIT_GLOB_DEPTH         32u   /* components of one of sources.cgroups.paths */
 #define LIMIT_GLOB_BYTES         1024u /* of one pattern or label value in the policy */
 #define LIMIT_RULES              1024u
 #define LIMIT_OVERRIDES          256u
