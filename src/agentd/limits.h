@@ -35,5 +35,6 @@
 #define LIMIT_SERIES             100000u
 #define LIMIT_HTTP_CONNECTIONS   64u
 #define LIMIT_HTTP_TIMEOUT_SEC   10u
+#define LIMIT_HTTP_REQUEST_SEC   30u /* a whole request, also one that trickles */
 #define LIMIT_HTTP_HEADER_BYTES  (16u * 1024)
 #define LIMIT_HTTP_BODY_BYTES    (64u * 1024)
