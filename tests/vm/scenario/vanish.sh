@@ -1,0 +1,50 @@
+# title: groups that vanish while they are written to cost nothing and log nothing
+# needs: berth
+# timeout: 180
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+. /berth/scenario/lib.sh
+
+seconds=${1:-10}
+top=berth.test.vanish
+group_make $top/steady
+policy <<END
+sources: {cgroups: {paths: ["$top/*"]}}
+rules:
+  - {match: {cgroup: "$top/*"}, qos: batch}
+END
+daemon_start || { bad "berthd does not answer"; show_log; finish; }
+has_within 2000 $cpu/$top/steady/cpu.idle 1
+lines=$(wc -l <$log)
+fds=$(ls /proc/$daemon_pid/fd | wc -l)
+
+# Lives from none to 20 ms: removed before, during and after the daemon's writes.
+end=$(($(now_ms) + seconds * 1000))
+made=0
+while [ "$(now_ms)" -lt $end ]; do
+	for name in a b c d e; do
+		group_make $top/job-$name
+	done
+	usleep $((made % 5 * 5000))
+	for name in a b c d e; do
+		group_remove $top/job-$name
+	done
+	made=$((made + 5))
+done
+ok "$made groups in $seconds s"
+[ $((made / seconds)) -ge 50 ] && ok "at least 50 a second" || bad "only $((made / seconds)) a second"
+
+# A group that is made again under its name is another group and gets its value.
+group_make $top/job-a
+has_within 2000 $cpu/$top/job-a/cpu.idle 1
+group_remove $top/job-a
+forgotten() { [ "$(berth workloads -o json | grep -c 'job-')" = 0 ]; }
+within 3000 forgotten && ok "all forgotten" || bad "still known: $(berth workloads)"
+
+kill -0 $daemon_pid && ok "berthd lives" || bad "berthd is gone"
+expect "lines logged above debug" "" "$(tail -n +$((lines + 1)) $log)"
+expect "its open files" "$fds" "$(ls /proc/$daemon_pid/fd | wc -l)"
+expect "the steady group" 1 "$(cat $cpu/$top/steady/cpu.idle)"
+daemon_stop && ok "stopped" || bad "stop: status $?"
+[ $failures = 0 ] || show_log | tail -n 40
+finish
