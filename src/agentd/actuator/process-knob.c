@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "actuator/process-knob.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "actuator/process-knob-internal.h"
+#include "actuator/process-list.h"
+#include "cleanup.h"
+#include "limits.h"
+#include "macro.h"
+#include "worker/pool.h"
+
+static void knob_lock(struct process_knob *knob)
+{
+	(void)pthread_mutex_lock(&knob->lock);
+}
+
+static void knob_unlock(struct process_knob *knob)
+{
+	(void)pthread_mutex_unlock(&knob->lock);
+}
+
+int process_knob_new(const struct sysroot *root, const struct hierarchy *hierarchy,
+		     const struct cgroup *group, enum knob knob, struct process_knob **ret)
+{
+	struct process_knob *made;
+
+	if (knob != KNOB_OOM_SCORE_ADJ && knob != KNOB_CORE_SCHED)
+		return -EINVAL;
+	made = calloc(1, sizeof(*made));
+	if (!made)
+		return -ENOMEM;
+	made->group = *group;
+	made->group.path = strdup(group->path);
+	if (!made->group.path) {
+		free(made);
+		return -ENOMEM;
+	}
+	made->root = root;
+	made->hierarchy = hierarchy;
+	made->knob = knob;
+	(void)pthread_mutex_init(&made->lock, NULL);
+	atomic_init(&made->stop, false);
+	*ret = made;
+	return 0;
+}
+
+struct process_knob *process_knob_free(struct process_knob *knob)
+{
+	if (!knob)
+		return NULL;
+	atomic_store(&knob->stop, true);
+	if (knob->pool)
+		(void)worker_pool_cancel(knob->pool, knob);
+	(void)pthread_mutex_destroy(&knob->lock);
+	free(knob->group.path);
+	free(knob->entries);
+	free(knob);
+	return NULL;
+}
+
+int process_knob_set_group(struct process_knob *knob, const struct cgroup *group)
+{
+	knob_lock(knob);
+	memcpy(knob->group.inode, group->inode, sizeof(knob->group.inode));
+	knob_unlock(knob);
+	return 0;
+}
+
+static int entry_compare(const void *left, const void *right)
+{
+	int a = ((const struct process_entry *)left)->pid;
+	int b = ((const struct process_entry *)right)->pid;
+
+	return (a > b) - (a < b);
+}
+
+struct process_entry *process_entry_find(const struct process_knob *knob, int pid)
+{
+	struct process_entry key = { .pid = pid };
+
+	if (knob->count == 0)
+		return NULL;
+	return bsearch(&key, knob->entries, knob->count, sizeof(key), entry_compare);
+}
+
+/* The eldest of those known: the group's main process, and what its children inherited from. */
+static const struct process_entry *entry_eldest(const struct process_entry *entries, size_t count)
+{
+	const struct process_entry *eldest = NULL;
+
+	for (size_t i = 0; i < count; i++)
+		if (!eldest || entries[i].start < eldest->start)
+			eldest = &entries[i];
+	return eldest;
+}
+
+/* fork() hands both values down (proc(5), prctl(2)). A process that holds what its parent holds
+ * would, without us, hold its parent's original; one whose parent is gone but that holds what we
+ * write, the eldest's. */
+static int64_t original_infer(const struct process_knob *knob, const struct process_entry *entries,
+			      size_t count, const struct process_stat *stat, int64_t value)
+{
+	struct process_entry key = { .pid = stat->parent };
+	const struct process_entry *from = process_entry_find(knob, stat->parent);
+	cleanup_close int fd = -EBADF;
+	int64_t parent_value;
+
+	if (!from && count > 0)
+		from = bsearch(&key, entries, count, sizeof(key), entry_compare);
+	if (from && process_entry_open(knob, from, &fd) == 0 &&
+	    process_value_read(knob->knob, fd, from->pid, &parent_value) == 0 &&
+	    parent_value == value)
+		return from->original;
+	if (!knob->has_applied || value != knob->applied)
+		return value;
+	from = entry_eldest(knob->entries, knob->count);
+	return from ? from->original : value;
+}
+
+/* One process of the list to the end of entries[]. 1 new; 0 known; -ESRCH it has ended. */
+static int look_at(const struct process_knob *knob, int pid, struct process_entry *entries,
+		   size_t *count)
+{
+	const struct process_entry *known = process_entry_find(knob, pid);
+	cleanup_close int fd = process_open(knob->root->proc, pid);
+	struct process_stat stat;
+	int64_t value;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = process_stat_read(fd, &stat);
+	if (r < 0)
+		return r;
+	if (stat.state == 'Z' || stat.state == 'X')
+		return -ESRCH;
+	if (known && known->start == stat.start) {
+		entries[(*count)++] = *known;
+		return 0;
+	}
+	r = process_value_read(knob->knob, fd, pid, &value);
+	if (r < 0)
+		return r;
+	entries[*count] = (struct process_entry){
+		.pid = pid,
+		.start = stat.start,
+		.original = original_infer(knob, entries, *count, &stat, value),
+	};
+	(*count)++;
+	return 1;
+}
+
+/* Those that have left the group but live keep their entries, to be put back at the end. */
+static bool entry_has_left(const struct process_knob *knob, const struct process_entry *entry,
+			   const int *pids, size_t count)
+{
+	cleanup_close int fd = -EBADF;
+
+	return !process_list_has(pids, count, entry->pid) &&
+	       process_entry_open(knob, entry, &fd) == 0;
+}
+
+static int knob_look(struct process_knob *knob)
+{
+	cleanup_free struct process_entry *entries = NULL;
+	cleanup_free int *pids = NULL;
+	size_t pid_count = 0, count = 0;
+	int found = 0;
+	int listed =
+		process_list_read(knob->hierarchy, &knob->group, LIMIT_PIDS, &pids, &pid_count);
+
+	if (listed < 0 && listed != -E2BIG)
+		return listed;
+	entries = calloc(pid_count + knob->count + 1, sizeof(*entries));
+	if (!entries)
+		return -ENOMEM;
+	for (size_t i = 0; i < pid_count; i++) {
+		if (atomic_load(&knob->stop))
+			return -ECANCELED;
+		found += look_at(knob, pids[i], entries, &count) > 0;
+	}
+	for (size_t i = 0; i < knob->count; i++)
+		if (entry_has_left(knob, &knob->entries[i], pids, pid_count))
+			entries[count++] = knob->entries[i];
+	qsort(entries, count, sizeof(*entries), entry_compare);
+	free(knob->entries);
+	knob->entries = TAKE_PTR(entries);
+	knob->count = count;
+	return listed < 0 ? listed : found;
+}
+
+int process_knob_look(struct process_knob *knob)
+{
+	int r;
+
+	knob_lock(knob);
+	r = knob_look(knob);
+	knob_unlock(knob);
+	return r;
+}
+
+/* 1 when it was written to. */
+static int entry_apply(const struct process_knob *knob, const struct process_entry *entry,
+		       int64_t value)
+{
+	cleanup_close int fd = -EBADF;
+	int64_t current;
+	int r = process_entry_open(knob, entry, &fd);
+
+	if (r == 0)
+		r = process_value_read(knob->knob, fd, entry->pid, &current);
+	if (r < 0 || current == value)
+		return r;
+	r = process_value_write(fd, value);
+	return r < 0 ? r : 1;
+}
+
+static int oom_score_apply(struct process_knob *knob, int64_t value)
+{
+	int written = 0, last = 0;
+
+	for (size_t i = 0; i < knob->count; i++) {
+		int r;
+
+		if (atomic_load(&knob->stop))
+			return -ECANCELED;
+		r = entry_apply(knob, &knob->entries[i], value);
+		if (r > 0)
+			written++;
+		else if (r < 0 && r != -ESRCH)
+			last = r;
+	}
+	knob->applied = value;
+	knob->has_applied = true;
+	return last < 0 ? last : written;
+}
+
+/* The cookie of core scheduling is 0 again, or somebody else's: nothing of ours. */
+static bool entry_is_ours(const struct process_knob *knob, const struct process_entry *entry,
+			  int64_t current, uint64_t written)
+{
+	if (current == entry->original)
+		return false;
+	if (knob->knob == KNOB_CORE_SCHED)
+		return entry->original == 0 && (!knob->has_applied || current == knob->applied);
+	return current == (int64_t)written || (knob->has_applied && current == knob->applied);
+}
+
+/* Leaves in entries what is to be put back. */
+static void restore_select(struct process_knob *knob, uint64_t written)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < knob->count; i++) {
+		cleanup_close int fd = -EBADF;
+		const struct process_entry *entry = &knob->entries[i];
+		int64_t current;
+
+		if (process_entry_open(knob, entry, &fd) < 0 ||
+		    process_value_read(knob->knob, fd, entry->pid, &current) < 0 ||
+		    !entry_is_ours(knob, entry, current, written))
+			continue;
+		knob->entries[kept++] = *entry;
+	}
+	knob->count = kept;
+}
+
+static void restore_values(const struct process_knob *knob, int *results)
+{
+	for (size_t i = 0; i < knob->count; i++)
+		results[i] = entry_apply(knob, &knob->entries[i], knob->entries[i].original);
+}
+
+static int knob_restore(struct process_knob *knob, uint64_t written)
+{
+	cleanup_free int *results = NULL;
+	size_t kept = 0;
+	int put_back = 0, last = 0, r = 0;
+
+	if (!knob->has_applied && knob->knob == KNOB_OOM_SCORE_ADJ) {
+		knob->applied = (int64_t)written;
+		knob->has_applied = true;
+	}
+	/* Children that were forked since the last look; a group that is gone has none, but its
+	 * processes may live elsewhere. */
+	(void)knob_look(knob);
+	restore_select(knob, written);
+	results = calloc(knob->count + 1, sizeof(*results));
+	if (!results)
+		return -ENOMEM;
+	if (knob->knob == KNOB_CORE_SCHED)
+		r = core_sched_clear(knob, knob->entries, knob->count, results);
+	else
+		restore_values(knob, results);
+	for (size_t i = 0; i < knob->count; i++) {
+		if (results[i] > 0)
+			put_back++;
+		if (results[i] >= 0 || results[i] == -ESRCH)
+			continue;
+		last = results[i];
+		knob->entries[kept++] = knob->entries[i];
+	}
+	knob->count = kept;
+	if (kept == 0)
+		knob->has_applied = false;
+	/* The reason of the whole round, such as no thread, says more than that of the last. */
+	if (r < 0)
+		return r;
+	return last < 0 ? last : put_back;
+}
+
+int process_knob_restore(struct process_knob *knob, uint64_t written)
+{
+	int r;
+
+	knob_lock(knob);
+	r = knob_restore(knob, written);
+	knob_unlock(knob);
+	return r;
+}
+
+int process_knob_apply(struct process_knob *knob, uint64_t number)
+{
+	int r;
+
+	knob_lock(knob);
+	if (knob->knob == KNOB_OOM_SCORE_ADJ)
+		r = oom_score_apply(knob, (int64_t)number);
+	else
+		r = number ? core_sched_apply(knob) : knob_restore(knob, 1);
+	knob_unlock(knob);
+	return r;
+}
+
+unsigned int process_knob_count(struct process_knob *knob)
+{
+	unsigned int count;
+
+	knob_lock(knob);
+	count = (unsigned int)knob->count;
+	knob_unlock(knob);
+	return count;
+}
+
+static int step_run(void *job)
+{
+	struct process_knob *knob = job;
+
+	switch (knob->step) {
+	case PROCESS_LOOK:
+		return process_knob_look(knob);
+	case PROCESS_APPLY:
+		return process_knob_apply(knob, knob->number);
+	case PROCESS_RESTORE:
+		return process_knob_restore(knob, knob->number);
+	default:
+		return -EINVAL;
+	}
+}
+
+static void on_step_done(void *data, void *job, int result)
+{
+	struct process_knob *knob = job;
+
+	(void)data;
+	knob->pool = NULL;
+	if (knob->done)
+		knob->done(knob->data, result);
+}
+
+int process_knob_start(struct process_knob *knob, struct worker_pool *pool, enum process_step step,
+		       uint64_t number, void (*done)(void *data, int result), void *data)
+{
+	int r;
+
+	if (knob->pool)
+		return -EBUSY;
+	knob->step = step;
+	knob->number = number;
+	knob->done = done;
+	knob->data = data;
+	r = worker_pool_add(pool, step_run, on_step_done, knob, NULL);
+	if (r == 0)
+		knob->pool = pool;
+	return r;
+}

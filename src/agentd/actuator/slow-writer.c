@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "actuator/slow-writer.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "limits.h"
+#include "list.h"
+#include "worker/pool.h"
+
+struct slow_write {
+	struct list link;
+	struct slow_writer *writer;
+	int fd;
+	size_t length;
+	atomic_bool dropped; /* set by the loop, read by the thread */
+	void (*done)(void *data, int result);
+	void *data;
+	char text[];
+};
+
+struct slow_writer {
+	struct worker_pool *pool;
+	struct list writes;
+	unsigned int pending;
+};
+
+static void slow_write_free(struct slow_write *job)
+{
+	list_unlink(&job->link);
+	(void)close_keep_errno(job->fd);
+	free(job);
+}
+
+DEFINE_CLEANUP(struct slow_writer *, slow_writer_free);
+
+int slow_writer_new(sd_event *event, struct slow_writer **ret)
+{
+	CLEANUP(slow_writer_freep)
+	struct slow_writer *writer = calloc(1, sizeof(*writer));
+	int r;
+
+	if (!writer)
+		return -ENOMEM;
+	list_init(&writer->writes);
+	r = worker_pool_new(event, 1, LIMIT_SLOW_QUEUE, &writer->pool);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(writer);
+	return 0;
+}
+
+struct slow_writer *slow_writer_free(struct slow_writer *writer)
+{
+	struct slow_write *job, *next;
+
+	if (!writer)
+		return NULL;
+	worker_pool_free(writer->pool);
+	list_foreach_safe (job, next, &writer->writes, link)
+		slow_write_free(job);
+	free(writer);
+	return NULL;
+}
+
+static int slow_write_run(void *data)
+{
+	struct slow_write *job = data;
+	ssize_t written;
+
+	if (atomic_load(&job->dropped))
+		return -ECANCELED;
+	do {
+		written = write(job->fd, job->text, job->length);
+	} while (written < 0 && errno == EINTR);
+	if (written < 0)
+		return -errno;
+	return (size_t)written == job->length ? 0 : -EIO;
+}
+
+static void on_written(void *data, void *job, int result)
+{
+	struct slow_writer *writer = data;
+	struct slow_write *write = job;
+	void (*done)(void *data, int result) = write->done;
+	void *done_data = write->data;
+	bool dropped = atomic_load(&write->dropped);
+
+	slow_write_free(write);
+	writer->pending--;
+	if (done && !dropped)
+		done(done_data, result);
+}
+
+int slow_writer_add(struct slow_writer *writer, int fd, const char *text,
+		    void (*done)(void *data, int result), void *data)
+{
+	size_t length = strlen(text);
+	struct slow_write *job = calloc(1, sizeof(*job) + length + 1);
+	int r;
+
+	if (!job)
+		return -ENOMEM;
+	job->writer = writer;
+	job->fd = -EBADF;
+	job->length = length;
+	atomic_init(&job->dropped, false);
+	job->done = done;
+	job->data = data;
+	memcpy(job->text, text, length + 1);
+	list_append(&writer->writes, &job->link);
+	job->fd = fd;
+	r = worker_pool_add(writer->pool, slow_write_run, on_written, job, writer);
+	if (r < 0) {
+		job->fd = -EBADF; /* still the caller's */
+		slow_write_free(job);
+		return r;
+	}
+	writer->pending++;
+	return 0;
+}
+
+void slow_writer_forget(struct slow_writer *writer, const void *data)
+{
+	struct slow_write *job;
+
+	list_foreach (job, &writer->writes, link)
+		if (job->data == data)
+			atomic_store(&job->dropped, true);
+}
+
+unsigned int slow_writer_pending(const struct slow_writer *writer)
+{
+	return writer->pending;
+}

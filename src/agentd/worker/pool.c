@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/pool.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "cleanup.h"
+#include "list.h"
+#include "macro.h"
+
+#define POOL_STACK_BYTES (64u * 1024)
+#define POOL_IDLE_SEC    10
+
+enum thread_state {
+	THREAD_NONE,
+	THREAD_LIVES,
+	THREAD_ENDED, /* to be joined */
+};
+
+struct pool_thread {
+	pthread_t id;
+	enum thread_state state;
+	struct worker_pool *pool;
+};
+
+struct pool_job {
+	struct list link; /* in queue, running or finished */
+	int (*fn)(void *job);
+	void (*done)(void *data, void *job, int result);
+	void *job, *data;
+	int result;
+};
+
+struct worker_pool {
+	sd_event_source *source;
+	int event_fd;
+	unsigned int thread_limit, queue_limit;
+
+	pthread_mutex_t lock; /* all that follows */
+	pthread_cond_t work;  /* something is queued, or stopping */
+	pthread_cond_t ended; /* a job has left `running` */
+	bool stopping;
+	unsigned int lives, idle, queued;
+	struct list queue, running, finished;
+	struct pool_thread threads[];
+};
+
+static void jobs_free(struct list *jobs)
+{
+	struct pool_job *job, *next;
+
+	list_foreach_safe (job, next, jobs, link) {
+		list_unlink(&job->link);
+		free(job);
+	}
+}
+
+/* With the lock held. False when the thread is to end. */
+static bool pool_wait(struct worker_pool *pool)
+{
+	struct timespec until;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += POOL_IDLE_SEC;
+	pool->idle++;
+	while (list_is_empty(&pool->queue) && !pool->stopping)
+		if (pthread_cond_timedwait(&pool->work, &pool->lock, &until) == ETIMEDOUT)
+			break;
+	pool->idle--;
+	return !pool->stopping && !list_is_empty(&pool->queue);
+}
+
+static void *pool_thread_run(void *argument)
+{
+	struct pool_thread *thread = argument;
+	struct worker_pool *pool = thread->pool;
+
+	(void)pthread_mutex_lock(&pool->lock);
+	while (pool_wait(pool)) {
+		struct pool_job *job = list_entry(pool->queue.next, struct pool_job, link);
+		uint64_t one = 1;
+		int result;
+
+		list_unlink(&job->link);
+		list_append(&pool->running, &job->link);
+		pool->queued--;
+		(void)pthread_mutex_unlock(&pool->lock);
+
+		result = job->fn(job->job);
+
+		(void)pthread_mutex_lock(&pool->lock);
+		job->result = result;
+		list_unlink(&job->link);
+		list_append(&pool->finished, &job->link);
+		(void)pthread_cond_broadcast(&pool->ended);
+		/* Fails only with EAGAIN, and then the loop has been told already. */
+		if (write(pool->event_fd, &one, sizeof(one)) < 0)
+			continue;
+	}
+	thread->state = THREAD_ENDED;
+	pool->lives--;
+	(void)pthread_mutex_unlock(&pool->lock);
+	return NULL;
+}
+
+static struct pool_job *pool_next_finished(struct worker_pool *pool)
+{
+	struct pool_job *job = NULL;
+
+	(void)pthread_mutex_lock(&pool->lock);
+	if (!list_is_empty(&pool->finished)) {
+		job = list_entry(pool->finished.next, struct pool_job, link);
+		list_unlink(&job->link);
+	}
+	(void)pthread_mutex_unlock(&pool->lock);
+	return job;
+}
+
+static int on_finished(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct worker_pool *pool = data;
+	uint64_t count;
+
+	(void)source;
+	(void)events;
+	if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		return -errno;
+	/* One at a time from the shared list, so that done() may cancel one that waits behind it.
+	 */
+	for (;;) {
+		cleanup_free struct pool_job *job = pool_next_finished(pool);
+
+		if (!job)
+			return 0;
+		if (job->done)
+			job->done(job->data, job->job, job->result);
+	}
+}
+
+static int pool_init_locks(struct worker_pool *pool)
+{
+	pthread_condattr_t attributes;
+	int r;
+
+	(void)pthread_mutex_init(&pool->lock, NULL);
+	(void)pthread_cond_init(&pool->ended, NULL);
+	r = pthread_condattr_init(&attributes);
+	if (r != 0)
+		return -r;
+	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	r = pthread_cond_init(&pool->work, &attributes);
+	(void)pthread_condattr_destroy(&attributes);
+	return -r;
+}
+
+DEFINE_CLEANUP(struct worker_pool *, worker_pool_free);
+
+int worker_pool_new(sd_event *event, unsigned int threads, unsigned int queue_limit,
+		    struct worker_pool **ret)
+{
+	CLEANUP(worker_pool_freep) struct worker_pool *pool = NULL;
+	int r;
+
+	if (threads == 0 || queue_limit == 0)
+		return -EINVAL;
+	pool = calloc(1, sizeof(*pool) + threads * sizeof(pool->threads[0]));
+	if (!pool)
+		return -ENOMEM;
+	pool->thread_limit = threads;
+	pool->queue_limit = queue_limit;
+	list_init(&pool->queue);
+	list_init(&pool->running);
+	list_init(&pool->finished);
+	r = pool_init_locks(pool);
+	pool->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (pool->event_fd < 0)
+		return -errno;
+	if (r < 0)
+		return r;
+	r = sd_event_add_io(event, &pool->source, pool->event_fd, EPOLLIN, on_finished, pool);
+	if (r < 0)
+		return r;
+	(void)sd_event_source_set_description(pool->source, "worker-pool");
+	*ret = TAKE_PTR(pool);
+	return 0;
+}
+
+struct worker_pool *worker_pool_free(struct worker_pool *pool)
+{
+	if (!pool)
+		return NULL;
+	(void)pthread_mutex_lock(&pool->lock);
+	pool->stopping = true;
+	jobs_free(&pool->queue);
+	(void)pthread_cond_broadcast(&pool->work);
+	(void)pthread_mutex_unlock(&pool->lock);
+	/* Only this, the loop's thread, moves a slot to or from THREAD_NONE. */
+	for (unsigned int i = 0; i < pool->thread_limit; i++)
+		if (pool->threads[i].pool)
+			(void)pthread_join(pool->threads[i].id, NULL);
+	jobs_free(&pool->finished);
+	sd_event_source_disable_unref(pool->source);
+	(void)close_keep_errno(pool->event_fd);
+	(void)pthread_cond_destroy(&pool->work);
+	(void)pthread_cond_destroy(&pool->ended);
+	(void)pthread_mutex_destroy(&pool->lock);
+	free(pool);
+	return NULL;
+}
+
+static int thread_create(struct pool_thread *thread)
+{
+	sigset_t all, saved;
+	pthread_attr_t attributes;
+	long smallest = sysconf(_SC_THREAD_STACK_MIN);
+	size_t stack = POOL_STACK_BYTES;
+	int r = pthread_attr_init(&attributes);
+
+	if (r != 0)
+		return -r;
+	/* The smallest stack grows with the CPU's vector state and with TLS (glibc 2.34). */
+	if (smallest > 0 && (size_t)smallest + POOL_STACK_BYTES / 2 > stack)
+		stack = (size_t)smallest + POOL_STACK_BYTES / 2;
+	(void)pthread_attr_setstacksize(&attributes, stack);
+	/* Signals are the loop's, through signalfd: one that a thread takes would be lost. */
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &saved);
+	r = pthread_create(&thread->id, &attributes, pool_thread_run, thread);
+	(void)pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	(void)pthread_attr_destroy(&attributes);
+	return -r;
+}
+
+/* With the lock held. */
+static int pool_start_thread(struct worker_pool *pool)
+{
+	for (unsigned int i = 0; i < pool->thread_limit; i++) {
+		struct pool_thread *thread = &pool->threads[i];
+		int r;
+
+		if (thread->state == THREAD_LIVES)
+			continue;
+		if (thread->state == THREAD_ENDED)
+			/* It only has to unlock and return. */
+			(void)pthread_join(thread->id, NULL);
+		thread->state = THREAD_NONE;
+		thread->pool = pool;
+		r = thread_create(thread);
+		if (r < 0) {
+			thread->pool = NULL;
+			return r;
+		}
+		thread->state = THREAD_LIVES;
+		pool->lives++;
+		return 0;
+	}
+	return -EAGAIN;
+}
+
+/* With the lock held: room for one more job, and a thread that will take it. */
+static int pool_make_room(struct worker_pool *pool)
+{
+	int r;
+
+	if (pool->queued >= pool->queue_limit)
+		return -EAGAIN;
+	if (pool->queued + 1 <= pool->idle || pool->lives >= pool->thread_limit)
+		return 0;
+	r = pool_start_thread(pool);
+	return pool->lives > 0 ? 0 : r;
+}
+
+int worker_pool_add(struct worker_pool *pool, int (*fn)(void *job),
+		    void (*done)(void *data, void *job, int result), void *job, void *data)
+{
+	struct pool_job *entry;
+	int r;
+
+	(void)pthread_mutex_lock(&pool->lock);
+	r = pool_make_room(pool);
+	entry = r == 0 ? calloc(1, sizeof(*entry)) : NULL;
+	if (entry) {
+		*entry = (struct pool_job){ .fn = fn, .done = done, .job = job, .data = data };
+		list_append(&pool->queue, &entry->link);
+		pool->queued++;
+		(void)pthread_cond_signal(&pool->work);
+	} else if (r == 0) {
+		r = -ENOMEM;
+	}
+	(void)pthread_mutex_unlock(&pool->lock);
+	return r;
+}
+
+static struct pool_job *jobs_find(const struct list *jobs, const void *job)
+{
+	struct pool_job *entry;
+
+	list_foreach (entry, jobs, link)
+		if (entry->job == job)
+			return entry;
+	return NULL;
+}
+
+int worker_pool_cancel(struct worker_pool *pool, const void *job)
+{
+	struct pool_job *entry;
+	int found = 0;
+
+	(void)pthread_mutex_lock(&pool->lock);
+	while ((entry = jobs_find(&pool->queue, job))) {
+		list_unlink(&entry->link);
+		free(entry);
+		pool->queued--;
+		found = 1;
+	}
+	while (jobs_find(&pool->running, job)) {
+		found = 1;
+		(void)pthread_cond_wait(&pool->ended, &pool->lock);
+	}
+	while ((entry = jobs_find(&pool->finished, job))) {
+		list_unlink(&entry->link);
+		free(entry);
+		found = 1;
+	}
+	(void)pthread_mutex_unlock(&pool->lock);
+	return found;
+}
