@@ -4,6 +4,8 @@
 import os
 import signal
 
+from benchlib import procfs
+
 
 class Sleepers:
     """One child process for each group, ended together."""
@@ -15,6 +17,7 @@ class Sleepers:
         pid = os.fork()
         if pid == 0:
             try:
+                procfs.die_with_parent(signal.SIGKILL)
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
                 signal.pause()
             finally:

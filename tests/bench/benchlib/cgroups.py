@@ -58,11 +58,21 @@ class Tree:
             raise Unable("no cgroup hierarchy is mounted here")
         self.lacks = [c for c in ("cpu", "memory") if c not in self.roots]
         self.tops = sorted({os.path.join(root, name) for root in self.roots.values()})
+        self._clear_stale()
         try:
             self._prepare()
         except OSError as error:
             self.remove()
             raise Unable(f"cannot make cgroups: {error}; run as root") from None
+
+    def _clear_stale(self):
+        """A run that was killed may have left empty groups; a run that goes on is not ours."""
+        for top in self.tops:
+            for directory, _, _ in os.walk(top, topdown=False):
+                if read(directory + "/cgroup.procs"):
+                    raise Unable(f"{directory} is in use: another run goes on")
+        if any(os.path.exists(top) for top in self.tops):
+            self.remove()
 
     def _prepare(self):
         if self.version == 2:

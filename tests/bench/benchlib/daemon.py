@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 
-from . import Unable
+from . import Unable, procfs
 
 READY_SECONDS = 30
 
@@ -84,6 +84,7 @@ class Daemon:
             ],
             env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True, start_new_session=True,
+            preexec_fn=lambda: procfs.die_with_parent(signal.SIGTERM),
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read_log, args=(self.process,), daemon=True)
         self._reader.start()

@@ -3,10 +3,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import time
 
-from . import Unable
+from . import Unable, procfs
 
 KINDS = ("compute", "memory", "syscall", "threads")
 
@@ -17,6 +18,7 @@ def _spawn(build, tree, group, arguments, **pipes):
         raise Unable(f"{program} is not built")
 
     def enter():
+        procfs.die_with_parent(signal.SIGKILL)
         tree.add(group, os.getpid())
 
     # In a session of its own, so that Ctrl-C reaches only us and we end it in order.

@@ -49,7 +49,7 @@ def measure(server, tree, label, seconds):
 
 
 def run(build, server, tree, kind, label, seconds, listen="", observe=None):
-    """One phase. observe(daemon) is called after a phase with Berth, before it stops."""
+    """One phase. observe(daemon) is called before and after what is measured with Berth."""
     if label == "alone":
         return measure(server, tree, label, seconds)
     with contextlib.ExitStack() as stack:
@@ -58,6 +58,8 @@ def run(build, server, tree, kind, label, seconds, listen="", observe=None):
             daemon = stack.enter_context(Daemon(build, bench_policy(tree, listen)))
             wait_until(lambda: knobs(tree) != original, 5, "berthd changed no knob of the batch")
         stack.enter_context(Hog(build, tree, "batch", kind))
+        if daemon and observe:
+            observe(daemon)
         result = measure(server, tree, label, seconds)
         if daemon:
             if observe:

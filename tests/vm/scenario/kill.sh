@@ -27,7 +27,7 @@ policy <<END
 sources: {cgroups: {paths: ["$top/*"]}}
 rules:
   - {match: {cgroup: "$top/batch-*"}, qos: batch}
-  - {match: {cgroup: "$top/online-1"}, qos: critical, memory_request: 16Mi}
+  - {match: {cgroup: "$top/online-1"}, qos: critical, requests: {memory: 16Mi}}
   - {match: {cgroup: "$top/online-*"}, qos: high}
 END
 

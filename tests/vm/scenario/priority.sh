@@ -23,7 +23,7 @@ policy <<END
 sources: {cgroups: {paths: ["$top/online/*", "$top/batch/*"]}}
 rules:
   - {match: {cgroup: "$top/batch/*"}, qos: batch}
-  - {match: {cgroup: "$top/online/db"}, qos: critical, memory_request: 64Mi}
+  - {match: {cgroup: "$top/online/db"}, qos: critical, requests: {memory: 64Mi}}
   - {match: {cgroup: "$top/online/*"}, qos: high}
 END
 
