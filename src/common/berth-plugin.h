@@ -178,7 +178,8 @@ struct agent_api {
 	/* Run fn(job) on the worker pool, then done(self, job, result) on the loop. -EAGAIN when
 	 * the queue is full. done() is called exactly once for each job, so free the job there:
 	 * before stop(), the host waits for running fns and calls done() with -ECANCELED for every
-	 * job that has not been reported. fn() must not use self or the agent. */
+	 * job that has not been reported (self is NULL if start() failed). fn() must not use self
+	 * or the agent. */
 	int (*work)(struct agent *agent, int (*fn)(void *job),
 		    void (*done)(void *self, void *job, int result), void *job);
 

@@ -68,7 +68,9 @@ void host_each_description(const struct host *host, uint64_t workload,
 int host_fresh(struct host *host, uint64_t max_age_usec);
 
 /* What would this policy claim? Runs a second instance of every plugin with an agent that records.
- * fn is told each difference: `now` and `then` are values or NULL for none. */
+ * fn is told each difference: `now` and `then` are values or NULL for none. A workload of which
+ * only the level changes comes with plugin and knob ""; a plugin that could not start in the new
+ * policy with label and knob "", and the reason. */
 struct plan_view {
 	const char *plugin, *label, *knob, *now, *then, *reason;
 	const char *level_now, *level_then; /* of the workload; equal when it stays */

@@ -32,8 +32,9 @@ void quarantine_calm(struct quarantine *quarantine, uint64_t now_usec);
 
 struct breadcrumb;
 
-#define BREADCRUMB_NAME_MAX 48u /* bytes of a plugin's name with NUL; the loader holds it to that \
-				 */
+#define BREADCRUMB_NAME_MAX                                                   \
+	48u /* bytes of a plugin's name with NUL; the loader holds it to that \
+	     */
 
 /* Maps runtime_fd/breadcrumb, made if missing; a file of the wrong size or version is made anew. If
  * the last run ended inside a callback, that plugin's crash is counted. */
