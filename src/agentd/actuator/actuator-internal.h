@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * actuator-internal.h - what the files of the actuator share. Nothing outside includes it.
+ *
+ * A holding is one knob of one group that we have, or want, a say in. Settling a holding brings the
+ * host in line with its claims; it is idempotent, and everything (a claim, a lease that is over, a
+ * retry, drift, resume) ends in it. Holdings and groups are freed in one place only,
+ * actuator_sweep() at the end of each entry point, so that no loop loses the ground it stands on.
+ */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "actuator/action.h"
+#include "actuator/actuator.h"
+#include "actuator/history.h"
+#include "actuator/intern.h"
+#include "actuator/journal.h"
+#include "actuator/knob-table.h"
+#include "actuator/process-knob.h"
+#include "actuator/restore.h"
+#include "actuator/slow-writer.h"
+#include "hashmap.h"
+#include "list.h"
+#include "log.h"
+#include "macro.h"
+
+/* Also the owner shown for values that the run before left. */
+#define OWNER_PREVIOUS "previous run"
+
+struct claim {
+	struct list list;           /* of its holding; oldest first */
+	const char *owner, *reason; /* interned */
+	uint64_t number;
+	uint64_t expires_usec; /* 0: never */
+};
+
+enum holding_flags {
+	HOLDING_DEAD = 1u << 0,       /* until the sweep */
+	HOLDING_SETTLED = 1u << 1,    /* number is what settle went for last */
+	HOLDING_WAS_LOCKED = 1u << 2, /* its lock was set since it was written: see restore.h */
+	HOLDING_UNWATCHED = 1u << 3,  /* no inotify watch: looked at by the timer */
+};
+
+struct holding {
+	struct list list;     /* of all holdings, in order of creation */
+	struct list in_group; /* of its group */
+	struct list claims;
+	struct group *group;
+	uint8_t knob, status;
+	uint16_t flags;
+	int error;
+	char *original; /* NULL: not read yet */
+	char *written;  /* as read back; NULL: the host does not hold a value of ours */
+	uint64_t number;
+	struct journal_slot slot;
+	uint64_t retry_usec;   /* 0: no retry is due */
+	uint32_t backoff_msec; /* of the next failure */
+	int watch;             /* inotify, -1: none */
+	uint64_t writes;
+	uint32_t foreign;
+	uint32_t drift_count; /* since drift_usec */
+	uint64_t drift_usec;
+	uint64_t foreign_hash; /* of the foreign value counted last */
+	struct process_knob *processes;
+};
+
+/* A cgroup that targets and holdings are about; the host itself has path "". */
+struct group {
+	struct list list; /* of all groups */
+	struct list holdings;
+	struct list children, sibling; /* linked for sums only */
+	struct group *parent;
+	struct cgroup cgroup;
+	struct berth_target target; /* of the latest claim; kind TARGET_HOST for none */
+	const char *label;          /* interned */
+	unsigned int targets;       /* ids that point here */
+	bool replaced;              /* its path is another group's now */
+};
+
+struct actuator {
+	struct actuator_context context;
+	struct actuator_options options;
+	struct capabilities capabilities;
+	bool probed, paused;
+	bool unswept; /* something is dead */
+	struct intern strings;
+	struct journal *journal;
+	struct history *history;
+	struct slow_writer *slow_writer;
+	struct actions *actions;
+	struct list groups, holdings;
+	struct hashmap by_path;   /* to groups */
+	struct hashmap by_target; /* workload id, to groups */
+	struct hashmap by_watch;  /* inotify wd, to groups */
+	int inotify_fd;
+	sd_event_source *inotify_source, *timer;
+	uint64_t armed_usec; /* of the timer; 0: off */
+	uint64_t reconcile_usec, unwatched_usec;
+	unsigned int unwatched;
+	struct actuator_stats stats;
+	struct log_limit write_limit, drift_limit, journal_limit;
+};
+
+uint64_t actuator_now(const struct actuator *actuator);
+bool actuator_writes(const struct actuator *actuator); /* neither paused nor a dry run */
+
+/* group.c */
+struct group *group_find_target(const struct actuator *actuator, struct berth_target target);
+/* Finds or makes. -ENOMEM and what cgroup_path_check() says. */
+int group_get(struct actuator *actuator, const struct cgroup *cgroup, struct group **ret);
+int group_for_target(struct actuator *actuator, const struct actuator_target *target,
+		     struct group **ret);
+int group_bind(struct actuator *actuator, struct group *group,
+	       const struct actuator_target *target);
+void group_unbind(struct actuator *actuator, struct group *group, uint64_t id);
+/* The group above, made when it is missing; -ENOENT at the top. */
+int group_parent(struct actuator *actuator, struct group *group, struct group **ret);
+bool group_is_below(const struct group *group, const struct group *ancestor);
+void group_free(struct actuator *actuator, struct group *group);
+
+/* holding.c */
+struct holding *holding_find(const struct group *group, enum knob knob);
+int holding_get(struct actuator *actuator, struct group *group, enum knob knob,
+		struct holding **ret);
+void holding_kill(struct actuator *actuator, struct holding *holding);
+void holding_place(const struct actuator *actuator, const struct holding *holding,
+		   struct knob_place *ret);
+int holding_version(const struct actuator *actuator, const struct holding *holding);
+/* What claims (and sums) ask for; false: nothing. */
+bool holding_effective(const struct actuator *actuator, const struct holding *holding,
+		       uint64_t *ret);
+bool holding_is_claimed(const struct holding *holding);
+const struct claim *holding_effective_claim(const struct holding *holding);
+/* Its lock (cpu.idle) holds a value of ours that is not 0. */
+bool holding_is_locked(const struct actuator *actuator, const struct holding *holding);
+void holding_set_text(char **text, const char *value);
+void actuator_sweep(struct actuator *actuator);
+
+/* claim.c */
+struct claim *claim_find(const struct holding *holding, const char *owner);
+int claim_add(struct actuator *actuator, struct holding *holding, const char *owner,
+	      uint64_t number, uint64_t expires_usec, const char *reason);
+void claim_free(struct actuator *actuator, struct claim *claim);
+
+/* settle.c */
+void holding_settle(struct actuator *actuator, struct holding *holding);
+/* Its ancestors again, after it changed or died. */
+void holding_settle_above(struct actuator *actuator, struct holding *holding);
+/* Forget what was decided last: the next settle looks at the host. */
+void holding_unsettle(struct holding *holding);
+/* Put its original back; the holding is dead after, or failed and tried again. */
+int holding_release(struct actuator *actuator, struct holding *holding);
+/* The same, while its claims stay as wishes in a new holding. */
+int holding_put_back(struct actuator *actuator, struct holding *holding);
+void holding_fail(struct actuator *actuator, struct holding *holding, int error, const char *what);
+
+/* write.c */
+/* Journal, write, read back. 0 or -errno; sets written, status and error. */
+int holding_write(struct actuator *actuator, struct holding *holding, uint64_t number);
+/* Its original into the journal, before its lock is set. */
+int holding_shadow(struct actuator *actuator, struct holding *holding);
+
+/* record.c */
+int holding_record(struct actuator *actuator, struct holding *holding, const char *next);
+void holding_forget_record(struct actuator *actuator, struct holding *holding);
+/* Holdings from the journal of the run before. */
+int actuator_replay(struct actuator *actuator);
+
+/* drift.c */
+int drift_start(struct actuator *actuator);
+void drift_watch(struct actuator *actuator, struct holding *holding);
+void drift_unwatch(struct actuator *actuator, struct holding *holding);
+/* Look at the file. */
+void holding_check(struct actuator *actuator, struct holding *holding);
+/* A value that is neither ours nor the original was found. Counts and tells. */
+void drift_note(struct actuator *actuator, struct holding *holding, const char *current);
+
+/* due.c */
+int due_start(struct actuator *actuator);
+/* Something is due then: the timer is armed for it. */
+void due_at(struct actuator *actuator, uint64_t usec);
+
+/* view.c */
+void actuator_tell(struct actuator *actuator, const struct holding *holding, const char *what,
+		   const char *argument, const char *outcome, int result);

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* holding.c - one knob of one group: what it is asked for, and its end. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "actuator/actuator-internal.h"
+
+struct holding *holding_find(const struct group *group, enum knob knob)
+{
+	struct holding *holding;
+
+	list_foreach (holding, &group->holdings, in_group)
+		if (holding->knob == knob && !(holding->flags & HOLDING_DEAD))
+			return holding;
+	return NULL;
+}
+
+int holding_get(struct actuator *actuator, struct group *group, enum knob knob,
+		struct holding **ret)
+{
+	struct holding *holding = holding_find(group, knob);
+
+	if (!holding) {
+		holding = calloc(1, sizeof(*holding));
+		if (!holding)
+			return -ENOMEM;
+		if (knob_table[knob].flags & KNOB_PROCESSES) {
+			int r = process_knob_new(actuator->context.root,
+						 actuator->context.hierarchy, &group->cgroup, knob,
+						 &holding->processes);
+
+			if (r < 0) {
+				free(holding);
+				return r;
+			}
+		}
+		holding->group = group;
+		holding->knob = (uint8_t)knob;
+		holding->status = KNOB_PENDING;
+		holding->watch = -1;
+		list_init(&holding->claims);
+		list_append(&actuator->holdings, &holding->list);
+		list_append(&group->holdings, &holding->in_group);
+		actuator->stats.holdings++;
+		due_at(actuator,
+		       actuator_now(actuator) + actuator->options.reconcile_interval_usec);
+	}
+	*ret = holding;
+	return 0;
+}
+
+/* Nothing is written: it was put back before, or its group is gone. */
+void holding_kill(struct actuator *actuator, struct holding *holding)
+{
+	struct claim *claim, *following;
+
+	if (holding->flags & HOLDING_DEAD)
+		return;
+	list_foreach_safe (claim, following, &holding->claims, list)
+		claim_free(actuator, claim);
+	holding_forget_record(actuator, holding);
+	drift_unwatch(actuator, holding);
+	holding->flags |= HOLDING_DEAD;
+	actuator->unswept = true;
+	holding->retry_usec = 0;
+	actuator->stats.holdings--;
+}
+
+static void holding_free(struct holding *holding)
+{
+	list_unlink(&holding->list);
+	list_unlink(&holding->in_group);
+	holding->processes = process_knob_free(holding->processes);
+	free(holding->original);
+	free(holding->written);
+	free(holding);
+}
+
+void actuator_sweep(struct actuator *actuator)
+{
+	struct holding *holding, *next_holding;
+	struct group *group, *next_group;
+	bool again;
+
+	if (!actuator->unswept)
+		return;
+	actuator->unswept = false;
+	list_foreach_safe (holding, next_holding, &actuator->holdings, list)
+		if (holding->flags & HOLDING_DEAD)
+			holding_free(holding);
+	/* A parent goes after its last child. */
+	do {
+		again = false;
+		list_foreach_safe (group, next_group, &actuator->groups, list)
+			if (list_is_empty(&group->holdings) && list_is_empty(&group->children) &&
+			    group->targets == 0) {
+				again = again || group->parent;
+				group_free(actuator, group);
+			}
+	} while (again);
+}
+
+void holding_place(const struct actuator *actuator, const struct holding *holding,
+		   struct knob_place *ret)
+{
+	*ret = (struct knob_place){
+		.root = actuator->context.root,
+		.hierarchy = actuator->context.hierarchy,
+		.group = &holding->group->cgroup,
+		.knob = (enum knob)holding->knob,
+	};
+}
+
+int holding_version(const struct actuator *actuator, const struct holding *holding)
+{
+	struct knob_place place;
+
+	holding_place(actuator, holding, &place);
+	return knob_place_version(&place);
+}
+
+bool holding_is_claimed(const struct holding *holding)
+{
+	return !list_is_empty(&holding->claims);
+}
+
+static bool claim_beats(const struct knob_row *row, uint64_t a, uint64_t b)
+{
+	if (row->merge == MERGE_EXCLUSIVE)
+		return false;
+	if (row->type == KNOB_TYPE_S64)
+		return row->merge == MERGE_MAX ? (int64_t)a > (int64_t)b : (int64_t)a < (int64_t)b;
+	return row->merge == MERGE_MAX ? a > b : a < b;
+}
+
+const struct claim *holding_effective_claim(const struct holding *holding)
+{
+	const struct knob_row *row = &knob_table[holding->knob];
+	const struct claim *claim, *best = NULL;
+
+	list_foreach (claim, &holding->claims, list)
+		if (!best || claim_beats(row, claim->number, best->number))
+			best = claim;
+	return best;
+}
+
+static uint64_t add_saturated(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+/* The kernel hands protection out to children at most as far as their parent has it itself
+ * (cgroup-v2.rst, memory.min), so that a parent needs what its children claim together. */
+static bool holding_sum(const struct holding *holding, uint64_t *ret)
+{
+	const struct group *child;
+	uint64_t sum = 0;
+	bool any = false;
+
+	list_foreach (child, &holding->group->children, sibling) {
+		const struct holding *below = holding_find(child, (enum knob)holding->knob);
+		const struct claim *claim = below ? holding_effective_claim(below) : NULL;
+		uint64_t number = 0;
+
+		if (!below || (!holding_sum(below, &number) && !claim))
+			continue;
+		sum = add_saturated(sum, claim ? MAX(number, claim->number) : number);
+		any = true;
+	}
+	if (any)
+		*ret = sum;
+	return any;
+}
+
+/* A two-level kernel knows 0 and -1 only and answers EINVAL to the finer levels. */
+static uint64_t holding_clamp(const struct actuator *actuator, const struct holding *holding,
+			      uint64_t number)
+{
+	if (holding->knob != KNOB_CPU_QOS_LEVEL || !actuator->probed ||
+	    actuator->capabilities.knobs[KNOB_CPU_QOS_LEVEL].multilevel)
+		return number;
+	return (int64_t)number < 0 ? (uint64_t)-1 : 0;
+}
+
+bool holding_effective(const struct actuator *actuator, const struct holding *holding,
+		       uint64_t *ret)
+{
+	const struct claim *claim = holding_effective_claim(holding);
+	uint64_t sum = 0, original;
+	bool summed = (knob_table[holding->knob].flags & KNOB_SUM_UP) && holding_sum(holding, &sum);
+
+	if (!claim && !summed)
+		return false;
+	/* An ancestor that nobody claimed is never lowered. */
+	if (!claim && holding->original &&
+	    knob_parse((enum knob)holding->knob, holding_version(actuator, holding),
+		       holding->original, &original) == 0)
+		sum = MAX(sum, original);
+	if (claim)
+		sum = summed ? MAX(sum, claim->number) : claim->number;
+	*ret = holding_clamp(actuator, holding, sum);
+	return true;
+}
+
+bool holding_is_locked(const struct actuator *actuator, const struct holding *holding)
+{
+	int locker = knob_locked_by((enum knob)holding->knob);
+	const struct holding *lock =
+		locker >= 0 ? holding_find(holding->group, (enum knob)locker) : NULL;
+	uint64_t number;
+
+	return lock && lock->written &&
+	       knob_parse((enum knob)lock->knob, holding_version(actuator, lock), lock->written,
+			  &number) == 0 &&
+	       number != 0;
+}
+
+/* On want of memory the old text stays: an older value of ours is still one of ours. */
+void holding_set_text(char **text, const char *value)
+{
+	char *copy = value ? strdup(value) : NULL;
+
+	if (value && !copy)
+		return;
+	free(*text);
+	*text = copy;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * replay.c - the run before, as its journal tells it: what the host still holds of it becomes
+ * claims of "previous run" with a lease, so that a plugin that claims the same again causes no
+ * write, and what nobody claims again is put back.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "actuator/actuator-internal.h"
+
+/* What the file holds, told by the record. */
+static int replay_read(const struct actuator *actuator, const struct holding *holding, char *text,
+		       size_t size)
+{
+	cleanup_knob_file struct knob_file file = KNOB_FILE_NULL;
+	struct knob_place place;
+	int r;
+
+	holding_place(actuator, holding, &place);
+	r = knob_file_open(&place, false, &file);
+	return r < 0 ? r : knob_file_read(&file, text, size);
+}
+
+static int replay_processes(struct holding *holding, const struct journal_record *record)
+{
+	int r = record->original[0] ? process_knob_parse(holding->processes, record->original) : 0;
+
+	if (r < 0)
+		return r;
+	holding->number = record->number;
+	holding_set_text(&holding->original, "per process");
+	holding_set_text(&holding->written, record->next);
+	return 0;
+}
+
+/* 0: we hold it; -ENODATA: nothing of ours is there; -errno. */
+static int replay_judge(struct actuator *actuator, struct holding *holding,
+			const struct journal_record *record)
+{
+	enum knob knob = (enum knob)holding->knob;
+	int version = holding_version(actuator, holding);
+	char current[KNOB_TEXT_MAX];
+	int r;
+
+	if (holding->processes)
+		return replay_processes(holding, record);
+	r = replay_read(actuator, holding, current, sizeof(current));
+	if (r < 0)
+		return r;
+	holding_set_text(&holding->original, record->original);
+	holding->number = record->number;
+	if (record->flags & JOURNAL_LOCKED)
+		holding->flags |= HOLDING_WAS_LOCKED;
+	if (record->next[0] &&
+	    ((record->flags & JOURNAL_LOCKED) || knob_same(knob, version, current, record->next))) {
+		holding_set_text(&holding->written, record->next);
+		return 0;
+	}
+	if (record->previous[0] && knob_same(knob, version, current, record->previous)) {
+		holding_set_text(&holding->written, record->previous);
+		return knob_parse(knob, version, record->previous, &holding->number);
+	}
+	if (record->flags & JOURNAL_LOCKED)
+		return 0;
+	if (!knob_same(knob, version, current, record->original))
+		actuator_tell(actuator, holding, "foreign", current,
+			      "left: changed while no daemon ran", 0);
+	return -ENODATA;
+}
+
+static int replay_group(struct actuator *actuator, const struct journal_record *record,
+			struct group **ret)
+{
+	const struct knob_row *row = &knob_table[record->knob];
+	cleanup_free char *path = strdup(record->path);
+	struct cgroup cgroup = { .path = path };
+	int fd;
+
+	if (!path)
+		return -ENOMEM;
+	if (row->flags & KNOB_HOST)
+		return path[0] ? -EINVAL : group_get(actuator, &cgroup, ret);
+	if (cgroup_path_check(path) < 0)
+		return -EINVAL;
+	cgroup.inode[row->controller] = record->inode;
+	fd = cgroup_open(actuator->context.hierarchy, &cgroup, row->controller);
+	if (fd < 0)
+		return fd;
+	(void)close_keep_errno(fd);
+	return group_get(actuator, &cgroup, ret);
+}
+
+static void replay_record(void *data, struct journal *journal, const struct journal_record *record,
+			  const struct journal_slot *slot)
+{
+	struct actuator *actuator = data;
+	struct journal_slot stale = *slot;
+	struct holding *holding;
+	struct group *group;
+	int r;
+
+	actuator->journal = journal;
+	if (record->knob >= KNOB_MAX) {
+		log_warning("ignoring a journal entry of an unknown knob, of another version");
+		return;
+	}
+	r = replay_group(actuator, record, &group);
+	if (r == 0 && holding_find(group, (enum knob)record->knob))
+		r = -EEXIST;
+	if (r == 0)
+		r = holding_get(actuator, group, (enum knob)record->knob, &holding);
+	if (r < 0) {
+		/* Its group is gone, and what was written with it. */
+		(void)journal_release(journal, &stale);
+		return;
+	}
+	holding->slot = *slot;
+	r = replay_judge(actuator, holding, record);
+	if (r < 0) {
+		holding_kill(actuator, holding);
+		return;
+	}
+	holding->status = KNOB_WRITTEN;
+	holding->flags |= HOLDING_SETTLED;
+	if (!(record->flags & JOURNAL_INTERNAL) && holding->written)
+		(void)claim_add(actuator, holding, OWNER_PREVIOUS, holding->number,
+				actuator_now(actuator) + actuator->options.previous_lease_usec,
+				record->owner);
+}
+
+/* Ancestors whose value is a sum are tied to what is below them again. */
+static void replay_link(struct actuator *actuator)
+{
+	struct holding *holding;
+	struct group *above;
+
+	list_foreach (holding, &actuator->holdings, list)
+		if ((knob_table[holding->knob].flags & KNOB_SUM_UP) &&
+		    !(holding->flags & HOLDING_DEAD))
+			(void)group_parent(actuator, holding->group, &above);
+}
+
+int actuator_replay(struct actuator *actuator)
+{
+	struct journal_found found = { 0 };
+	struct holding *holding;
+	int r = journal_open(actuator->context.runtime_fd, &found, replay_record, actuator,
+			     &actuator->journal);
+
+	if (r < 0) {
+		actuator->journal = NULL;
+		log_error("cannot use the journal '%s': %s", JOURNAL_NAME, strerror(-r));
+		return -EIO;
+	}
+	if (found.bad)
+		log_error("'%s' was damaged; it is kept as '%s', and what could be read of it is "
+			  "in use",
+			  JOURNAL_NAME, JOURNAL_NAME_BAD);
+	replay_link(actuator);
+	list_foreach (holding, &actuator->holdings, list) {
+		if (holding->flags & HOLDING_DEAD)
+			continue;
+		drift_watch(actuator, holding);
+		/* Shadows of a lock that is gone, sums of nothing. */
+		if (!holding_is_claimed(holding))
+			holding_settle(actuator, holding);
+	}
+	actuator->unswept = true;
+	actuator_sweep(actuator);
+	return 0;
+}

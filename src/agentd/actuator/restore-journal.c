@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* restore-journal.c - `berthd --restore`: what a dead daemon left, from its journal alone. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "actuator/actuator.h"
+#include "actuator/journal.h"
+#include "actuator/process-knob.h"
+#include "actuator/restore.h"
+#include "cleanup.h"
+#include "macro.h"
+
+struct restore_entry {
+	struct journal_slot slot;
+	enum knob knob;
+	uint64_t inode, number;
+	bool was_locked;
+	char *path, *original, *previous, *written;
+};
+
+struct restore_list {
+	struct restore_entry *entries;
+	size_t count, capacity;
+	int error;
+};
+
+static void restore_list_done(struct restore_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		free(list->entries[i].path);
+		free(list->entries[i].original);
+		free(list->entries[i].previous);
+		free(list->entries[i].written);
+	}
+	free(list->entries);
+}
+
+static void restore_list_add(void *data, struct journal *journal,
+			     const struct journal_record *record, const struct journal_slot *slot)
+{
+	struct restore_list *list = data;
+	struct restore_entry *entry;
+
+	(void)journal;
+	/* Of a later version of Berth, which alone knows how. */
+	if (record->knob >= KNOB_MAX) {
+		list->error = list->error ? list->error : -EOPNOTSUPP;
+		return;
+	}
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity ? list->capacity * 2 : 64;
+		void *grown = reallocarray(list->entries, capacity, sizeof(*list->entries));
+
+		if (!grown) {
+			list->error = -ENOMEM;
+			return;
+		}
+		list->entries = grown;
+		list->capacity = capacity;
+	}
+	entry = &list->entries[list->count++];
+	*entry = (struct restore_entry){
+		.slot = *slot,
+		.knob = (enum knob)record->knob,
+		.inode = record->inode,
+		.number = record->number,
+		.was_locked = record->flags & JOURNAL_LOCKED,
+		.path = strdup(record->path),
+		.original = strdup(record->original),
+		.previous = strdup(record->previous),
+		.written = strdup(record->next),
+	};
+	if (!entry->path || !entry->original || !entry->previous || !entry->written)
+		list->error = -ENOMEM;
+}
+
+static int restore_entry_compare(const void *a, const void *b)
+{
+	const struct restore_entry *x = a;
+	const struct restore_entry *y = b;
+
+	return restore_compare(x->knob, x->path, y->knob, y->path);
+}
+
+DEFINE_CLEANUP(struct process_knob *, process_knob_free);
+
+static int restore_entry_run(const struct sysroot *root, const struct hierarchy *hierarchy,
+			     const struct restore_entry *entry)
+{
+	CLEANUP(process_knob_freep) struct process_knob *processes = NULL;
+	const struct knob_row *row = &knob_table[entry->knob];
+	struct cgroup group = { .path = entry->path };
+	struct restore_item item = {
+		.place = { .root = root,
+			   .hierarchy = hierarchy,
+			   .group = &group,
+			   .knob = entry->knob },
+		.original = entry->original,
+		.previous = entry->previous,
+		.written = entry->written,
+		.number = entry->number,
+		.was_locked = entry->was_locked,
+	};
+
+	/* The path comes from a file: it goes through the same check as any other. */
+	if (!(row->flags & KNOB_HOST) && cgroup_path_check(entry->path) < 0)
+		return -EINVAL;
+	group.inode[row->controller] = entry->inode;
+	if (row->flags & KNOB_PROCESSES) {
+		int r = process_knob_new(root, hierarchy, &group, entry->knob, &processes);
+
+		if (r == 0 && entry->original[0])
+			r = process_knob_parse(processes, entry->original);
+		if (r < 0)
+			return r;
+		item.processes = processes;
+	}
+	return restore_knob(&item);
+}
+
+DEFINE_CLEANUP(struct journal *, journal_free);
+
+int actuator_restore_journal(
+	const struct sysroot *root, const struct hierarchy *hierarchy, int runtime_fd,
+	void (*report)(void *data, const char *path, const char *knob, int result), void *data)
+{
+	CLEANUP(journal_freep) struct journal *journal = NULL;
+	CLEANUP(restore_list_done) struct restore_list list = { 0 };
+	int failed = 0;
+	int r = journal_open(runtime_fd, NULL, restore_list_add, &list, &journal);
+
+	if (r < 0)
+		return r;
+	if (list.error == -ENOMEM)
+		return list.error;
+	if (list.error)
+		failed++;
+	if (list.count > 0)
+		qsort(list.entries, list.count, sizeof(*list.entries), restore_entry_compare);
+	for (size_t i = 0; i < list.count; i++) {
+		struct restore_entry *entry = &list.entries[i];
+
+		r = restore_entry_run(root, hierarchy, entry);
+		if (r < 0)
+			failed++;
+		else
+			(void)journal_release(journal, &entry->slot);
+		if (r == RESTORE_REFUSED)
+			r = -EINVAL;
+		if (report)
+			report(data, entry->path, knob_table[entry->knob].name,
+			       r == RESTORE_FOREIGN ? RESTORE_NOTHING : r);
+	}
+	return failed;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * restore.h - put one knob back. Needs nothing but what a journal record holds, so that the daemon
+ * and `berthd --restore` do the very same.
+ */
+#pragma once
+
+#include "actuator/writer.h"
+
+struct process_knob;
+
+enum restore_result {
+	RESTORE_NOTHING = 0, /* the original is there, or the group is gone */
+	RESTORE_DONE = 1,
+	RESTORE_FOREIGN = 2, /* neither ours nor the original: left alone */
+	RESTORE_REFUSED = 3, /* KNOB_ONE_WAY: the kernel will not take it back, ever */
+};
+
+struct restore_item {
+	struct knob_place place;
+	const char *original, *previous, *written; /* "" none */
+	uint64_t number;                           /* of a process knob */
+	struct process_knob *processes;            /* of a process knob, else NULL */
+	bool was_locked; /* the kernel has reset it when its lock went away */
+};
+
+/* enum restore_result or -errno; -EBUSY: its lock (cpu.idle of the weight) is still set. */
+int restore_knob(const struct restore_item *item);
+
+/* In which order two knobs of groups are put back: locks before what they lock, parents first
+ * where the kernel propagates down, children first where ancestors hold sums. As qsort(3) has it.
+ */
+int restore_compare(enum knob a, const char *a_path, enum knob b, const char *b_path);
+
+/* The knob that locks this one, or -1. */
+int knob_locked_by(enum knob knob);
