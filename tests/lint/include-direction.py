@@ -36,6 +36,9 @@ def layer_of(path):
         return "ctl"
     if parts[0] == "plugins":
         return "/".join(parts[:2])
+    # The daemon's own families are read off everybody at a scrape: the serving edge, not a sink.
+    if parts[:2] == ("agentd", "metrics") and path.stem.startswith("self"):
+        return "agentd/api"
     if len(parts) > 2:
         return "/".join(parts[:2])
     stem = path.stem

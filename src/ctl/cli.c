@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum global_option {
+	GLOBAL_HELP,
+	GLOBAL_NO_COLOR,
+	GLOBAL_OUTPUT,
+	GLOBAL_SOCKET,
+	GLOBAL_VERSION,
+	GLOBAL_WIDE
+};
+
+static const struct cli_option global_options[] = {
+	[GLOBAL_HELP] = { "help", 'h', NULL, "Show this help, or that of the command." },
+	[GLOBAL_NO_COLOR] = { "no-color", 0, NULL, "No colour, as with $NO_COLOR." },
+	[GLOBAL_OUTPUT] = { "output", 'o', "table|json", "For people (table) or for programs." },
+	[GLOBAL_SOCKET] = { "socket", 's', "PATH",
+			    "Control socket; else $BERTH_SOCKET, else /run/berth/control.sock." },
+	[GLOBAL_VERSION] = { "version", 'V', NULL, "Show the version of berthctl." },
+	[GLOBAL_WIDE] = { "wide", 'w', NULL, "Cut and wrap nothing, however narrow the terminal." },
+	{ NULL },
+};
+
+__attribute__((format(printf, 2, 3))) static int cli_refuse(struct cli *cli, const char *format,
+							    ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(cli->error, sizeof(cli->error), format, arguments);
+	va_end(arguments);
+	return -EINVAL;
+}
+
+static int option_find(const struct cli_option *options, const char *name, size_t length,
+		       char letter)
+{
+	for (int i = 0; options && options[i].name; i++) {
+		if (letter ? options[i].letter == letter
+			   : strlen(options[i].name) == length &&
+				     strncmp(options[i].name, name, length) == 0)
+			return i;
+	}
+	return -ENOENT;
+}
+
+static int global_set(struct cli *cli, enum global_option option, const char *value)
+{
+	switch (option) {
+	case GLOBAL_HELP:
+		cli->help = true;
+		return 0;
+	case GLOBAL_VERSION:
+		cli->version = true;
+		return 0;
+	case GLOBAL_NO_COLOR:
+		cli->no_color = true;
+		return 0;
+	case GLOBAL_WIDE:
+		cli->wide = true;
+		return 0;
+	case GLOBAL_SOCKET:
+		if (!*value)
+			return cli_refuse(cli, "--socket needs a path");
+		cli->socket = value;
+		return 0;
+	case GLOBAL_OUTPUT:
+		break;
+	}
+	cli->json = strcmp(value, "json") == 0;
+	if (!cli->json && strcmp(value, "table") != 0)
+		return cli_refuse(cli, "-o %s: there are 'table' and 'json'", value);
+	return 0;
+}
+
+/* One option as typed: a name or a letter, and the text that was glued to it, if any. */
+struct typed {
+	const char *name, *glued;
+	size_t length;
+	char letter;
+	const char *next; /* the word after it, or NULL */
+};
+
+/* 0, or 1 when the next word was its argument. */
+static int option_take(struct cli *cli, const struct typed *typed)
+{
+	const struct cli_option *own = cli->command ? cli->command->options : NULL;
+	int global = option_find(global_options, typed->name, typed->length, typed->letter);
+	int local = option_find(own, typed->name, typed->length, typed->letter);
+	const struct cli_option *option = local >= 0    ? &own[local]
+					  : global >= 0 ? &global_options[global]
+							: NULL;
+	const char *value = typed->glued;
+	int r;
+
+	if (!option && typed->letter)
+		return cli_refuse(cli, "there is no option -%c%s", typed->letter,
+				  cli->command ? "" : " before the command");
+	if (!option)
+		return cli_refuse(cli, "there is no option --%.*s%s", (int)typed->length,
+				  typed->name, cli->command ? "" : " before the command");
+	if (!option->argument && value)
+		return cli_refuse(cli, "--%s takes no value", option->name);
+	if (option->argument && !value)
+		value = typed->next;
+	if (option->argument && !value)
+		return cli_refuse(cli, "--%s needs %s", option->name, option->argument);
+	if (local >= 0) {
+		cli->values[local] = value ? value : "";
+	} else {
+		r = global_set(cli, (enum global_option)global, value);
+		if (r < 0)
+			return r;
+	}
+	return option->argument && !typed->glued;
+}
+
+static int long_take(struct cli *cli, const char *word, const char *next)
+{
+	struct typed typed = { .name = word + 2, .next = next };
+	const char *equals = strchr(typed.name, '=');
+
+	typed.length = equals ? (size_t)(equals - typed.name) : strlen(typed.name);
+	typed.glued = equals ? equals + 1 : NULL;
+	return option_take(cli, &typed);
+}
+
+/* "-o json", "-ojson", "-hw": a letter that takes an argument takes the rest of its word. */
+static int short_take(struct cli *cli, const char *word, const char *next)
+{
+	int r = 0;
+
+	for (const char *at = word + 1; *at; at++) {
+		const struct cli_option *own = cli->command ? cli->command->options : NULL;
+		struct typed typed = { .name = "", .letter = *at, .next = next };
+		int global = option_find(global_options, "", 0, *at);
+		int local = option_find(own, "", 0, *at);
+		bool takes = local >= 0 ? own[local].argument != NULL
+					: global >= 0 && global_options[global].argument;
+
+		if (takes && at[1])
+			typed.glued = at + 1;
+		r = option_take(cli, &typed);
+		if (r < 0 || takes)
+			return r;
+	}
+	return r;
+}
+
+static int word_take(struct cli *cli, const struct command *commands, const char *word)
+{
+	if (!cli->command) {
+		for (const struct command *command = commands; command->name; command++)
+			if (strcmp(command->name, word) == 0)
+				cli->command = command;
+		if (!cli->command)
+			return cli_refuse(cli, "there is no command '%s'", word);
+		return 0;
+	}
+	if (cli->argument_count >= cli->command->arguments_max ||
+	    cli->argument_count >= CLI_ARGUMENTS_MAX)
+		return cli_refuse(cli, "'%s' is one argument too many for '%s'", word,
+				  cli->command->name);
+	cli->arguments[cli->argument_count++] = word;
+	return 0;
+}
+
+int cli_parse(int argc, char *const *argv, const struct command *commands, struct cli *ret)
+{
+	bool only_words = false;
+
+	*ret = (struct cli){};
+	for (int i = 1; i < argc; i++) {
+		const char *word = argv[i], *next = i + 1 < argc ? argv[i + 1] : NULL;
+		int r;
+
+		if (!only_words && strcmp(word, "--") == 0) {
+			only_words = true;
+			continue;
+		}
+		if (only_words || word[0] != '-' || !word[1])
+			r = word_take(ret, commands, word);
+		else if (word[1] == '-')
+			r = long_take(ret, word, next);
+		else
+			r = short_take(ret, word, next);
+		if (r < 0)
+			return r;
+		i += r;
+	}
+	if (ret->help || ret->version)
+		return 0;
+	if (!ret->command)
+		return cli_refuse(ret, "say a command");
+	if (ret->argument_count < ret->command->arguments_min)
+		return cli_refuse(ret, "'%s' needs %s", ret->command->name,
+				  ret->command->arguments);
+	return 0;
+}
+
+static void options_help(const struct cli_option *options, struct strbuf *page)
+{
+	for (; options && options->name; options++) {
+		char text[64], letter[8] = "    ";
+
+		if (options->letter)
+			(void)snprintf(letter, sizeof(letter), "-%c, ", options->letter);
+		(void)snprintf(text, sizeof(text), "%s--%s%s%s", letter, options->name,
+			       options->argument ? "=" : "",
+			       options->argument ? options->argument : "");
+		if (strlen(text) > 25)
+			strbuf_addf(page, "  %s\n%29s%s\n", text, "", options->help);
+		else
+			strbuf_addf(page, "  %-25s  %s\n", text, options->help);
+	}
+}
+
+void cli_help(const struct command *commands, struct strbuf *page)
+{
+	strbuf_add(page, "Usage: berthctl [OPTION...] COMMAND [ARGUMENT...]\n\n"
+			 "Look at and steer berthd, the node agent.\n\nCommands:\n");
+	for (; commands->name; commands++) {
+		char text[64];
+
+		(void)snprintf(text, sizeof(text), "%s %s", commands->name, commands->arguments);
+		strbuf_addf(page, "  %-22s  %s\n", text, commands->summary);
+	}
+	strbuf_add(page, "\nOptions:\n");
+	options_help(global_options, page);
+	strbuf_add(page, "\n`berthctl COMMAND --help` tells more. Exit codes: 0 fine, 1 it failed "
+			 "or did not\nhold, 2 used wrongly.\n");
+}
+
+void cli_help_command(const struct command *command, struct strbuf *page)
+{
+	strbuf_addf(page, "Usage: berthctl %s [OPTION...]%s%s\n\n%s\n", command->name,
+		    *command->arguments ? " " : "", command->arguments, command->summary);
+	if (command->description)
+		strbuf_addf(page, "\n%s", command->description);
+	if (command->options) {
+		strbuf_add(page, "\nOptions of this command:\n");
+		options_help(command->options, page);
+	}
+	strbuf_add(page, "\nOptions:\n");
+	options_help(global_options, page);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "client.h"
+#include "macro.h"
+
+static const char *value_text(const json_t *change, const char *key)
+{
+	return json_is_string(json_read(change, key)) ? json_read_text(change, key) : "-";
+}
+
+static void change_add(struct table *table, const json_t *change)
+{
+	const char *now = json_read_text(change, "level_now");
+	const char *then = json_read_text(change, "level_then");
+
+	table_add(table, STYLE_NONE, "%s", json_read_text(change, "label"));
+	if (strcmp(now, then) == 0)
+		table_add(table, STYLE_NONE, "%s", now);
+	else
+		table_add(table, STYLE_WARN, "%s>%s", now, then);
+	table_add(table, STYLE_NONE, "%s", json_read_text(change, "knob"));
+	table_add(table, STYLE_NONE, "%s", value_text(change, "now"));
+	table_add(table, STYLE_NONE, "%s", value_text(change, "then"));
+	table_add(table, STYLE_NONE, "%s: %s", json_read_text(change, "plugin"),
+		  json_read_text(change, "reason"));
+}
+
+int run_plan(const struct ctl *ctl)
+{
+	static const struct table_column columns[] = {
+		{ "ON", FIT_CUT_FRONT, false }, { "LEVEL", FIT_FIXED, false },
+		{ "KNOB", FIT_CUT, false },     { "NOW", FIT_CUT, false },
+		{ "THEN", FIT_CUT, false },     { "WHY", FIT_WRAP, false },
+	};
+	struct table table cleanup_table = {};
+	struct strbuf page cleanup_strbuf = {};
+	json_auto_t *answer = NULL;
+	const json_t *change;
+	size_t i;
+
+	if (client_call(ctl, "POST", "/v1/plan", &answer) < 0)
+		return 1;
+	if (ctl->json)
+		return ctl_print_json(answer);
+	table_init(&table, columns, ARRAY_SIZE(columns));
+	json_array_foreach(json_read(answer, "changes"), i, change) change_add(&table, change);
+	if (table_rows(&table) == 0)
+		strbuf_addf(&page, "%s and its drop-ins would change nothing.\n",
+			    json_read_text(answer, "file"));
+	else
+		strbuf_addf(&page, "%s and its drop-ins would change (- is no claim):\n",
+			    json_read_text(answer, "file"));
+	if (table_render(&table, &ctl->screen, &page) < 0)
+		return 1;
+	return ctl_print(&page);
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client.h"
+#include "format.h"
+#include "macro.h"
+
+static void head_add(struct strbuf *page, const struct screen *screen, const json_t *answer)
+{
+	bool healthy = json_read_bool(answer, "healthy"), ready = json_read_bool(answer, "ready");
+	char uptime[32];
+
+	style_add(page, screen, healthy ? STYLE_GOOD : STYLE_BAD, screen->utf8 ? "\u25cf " : "* ");
+	strbuf_addf(page, "berthd %s on %s, up %s (pid %llu): ", json_read_text(answer, "version"),
+		    json_read_text(answer, "node"),
+		    format_usec(json_read_number(answer, "uptime_usec"), uptime, sizeof(uptime)),
+		    (unsigned long long)json_read_number(answer, "pid"));
+	style_add(page, screen, healthy ? STYLE_GOOD : STYLE_BAD,
+		  healthy ? "healthy" : "not healthy");
+	strbuf_add(page, ", ");
+	style_add(page, screen, ready ? STYLE_GOOD : STYLE_WARN, ready ? "ready" : "not ready");
+	if (json_read_bool(answer, "dry_run")) {
+		strbuf_add(page, ", ");
+		style_add(page, screen, STYLE_WARN, "dry run");
+	}
+	if (json_read_bool(json_read(answer, "actuator"), "paused")) {
+		strbuf_add(page, ", ");
+		style_add(page, screen, STYLE_WARN, "paused");
+	}
+	strbuf_add_char(page, '\n');
+}
+
+static void config_add(struct strbuf *page, const struct screen *screen, const json_t *config)
+{
+	bool valid = json_read_bool(config, "valid");
+	const json_t *error;
+	size_t i;
+
+	strbuf_addf(page, "Policy     %s: ", json_read_text(config, "file"));
+	if (valid)
+		strbuf_add(page, "valid");
+	else
+		style_add(page, screen, STYLE_BAD, "not valid, the one before stays");
+	strbuf_addf(page, "; reloads %llu, failed %llu\n",
+		    (unsigned long long)json_read_number(config, "reloads"),
+		    (unsigned long long)json_read_number(config, "reload_failures"));
+	json_array_foreach(json_read(config, "errors"), i, error)
+		strbuf_addf(page, "           %s\n", json_read_text(error, "message"));
+}
+
+/* "critical 2, high 0, ..." of an object of numbers, zeros left out; how many were there. */
+static size_t counts_add(struct strbuf *page, json_t *counts)
+{
+	const char *key;
+	json_t *value;
+	size_t count = 0;
+
+	json_object_foreach(counts, key, value) if (json_integer_value(value) > 0) strbuf_addf(
+		page, "%s%s %lld", count++ ? ", " : "", key, (long long)json_integer_value(value));
+	return count;
+}
+
+static void workloads_add(struct strbuf *page, const struct screen *screen, const json_t *workloads)
+{
+	uint64_t conflicts = json_read_number(workloads, "conflicts");
+	uint64_t ignored = json_read_number(workloads, "ignored");
+
+	strbuf_addf(page,
+		    "Workloads  %llu: ", (unsigned long long)json_read_number(workloads, "total"));
+	if (counts_add(page, json_read(workloads, "levels")) == 0)
+		strbuf_add(page, "none seen yet");
+	if (ignored)
+		strbuf_addf(page, "; %llu ignored", (unsigned long long)ignored);
+	if (conflicts) {
+		char text[64];
+
+		(void)snprintf(text, sizeof(text), "%llu in conflict",
+			       (unsigned long long)conflicts);
+		strbuf_add(page, "; ");
+		style_add(page, screen, STYLE_WARN, text);
+	}
+	strbuf_add_char(page, '\n');
+}
+
+static void actuator_add(struct strbuf *page, const json_t *actuator)
+{
+	strbuf_addf(page, "Knobs      claims %llu; ",
+		    (unsigned long long)json_read_number(actuator, "claims"));
+	if (counts_add(page, json_read(actuator, "knobs")) == 0)
+		strbuf_add(page, "none held");
+	strbuf_addf(page,
+		    "\n           writes %llu, failed %llu, foreign %llu; restores %llu, failed "
+		    "%llu\nActions    %llu, refused by the rate limit %llu\n",
+		    (unsigned long long)json_read_number(actuator, "writes"),
+		    (unsigned long long)json_read_number(actuator, "write_errors"),
+		    (unsigned long long)json_read_number(actuator, "foreign_writes"),
+		    (unsigned long long)json_read_number(actuator, "restores"),
+		    (unsigned long long)json_read_number(actuator, "restore_errors"),
+		    (unsigned long long)json_read_number(actuator, "actions"),
+		    (unsigned long long)json_read_number(actuator, "actions_limited"));
+}
+
+static void names_add(struct strbuf *page, const json_t *list, bool available)
+{
+	const json_t *item;
+	size_t i, count = 0;
+
+	json_array_foreach(list, i, item) if (json_read_bool(item, "available") == available)
+		strbuf_addf(page, "%s%s", count++ ? " " : "", json_read_text(item, "name"));
+	if (count == 0)
+		strbuf_add(page, "none");
+}
+
+static void host_add(struct strbuf *page, const json_t *capabilities)
+{
+	const json_t *features = json_read(capabilities, "features");
+	const json_t *knobs = json_read(capabilities, "knobs"), *item;
+	size_t i, available = 0;
+
+	json_array_foreach(knobs, i, item) available += json_read_bool(item, "available");
+	strbuf_addf(page, "Host       cgroup %s; has ", json_read_text(capabilities, "cgroup"));
+	names_add(page, features, true);
+	strbuf_add(page, "; lacks ");
+	names_add(page, features, false);
+	strbuf_addf(page, "\n           %zu of %zu knobs (berthctl capabilities)\n", available,
+		    json_array_size(knobs));
+}
+
+static int sources_add(struct strbuf *page, const struct screen *screen, const json_t *list)
+{
+	static const struct table_column columns[] = {
+		{ "SOURCE", FIT_FIXED, false },
+		{ "STATE", FIT_FIXED, false },
+		{ "WORKLOADS", FIT_FIXED, true },
+		{ "DETAIL", FIT_WRAP, false },
+	};
+	struct table table cleanup_table = {};
+	const json_t *item;
+	size_t i;
+
+	table_init(&table, columns, ARRAY_SIZE(columns));
+	json_array_foreach(list, i, item)
+	{
+		const char *state = json_read_text(item, "state");
+
+		table_add(&table, STYLE_NONE, "%s", json_read_text(item, "name"));
+		table_add(&table, style_of(state), "%s", state);
+		table_add(&table, STYLE_NONE, "%llu",
+			  (unsigned long long)json_read_number(item, "workloads"));
+		table_add(&table, STYLE_NONE, "%s", json_read_text(item, "detail"));
+	}
+	strbuf_add(page, table_rows(&table) ? "\n" : "");
+	return table_render(&table, screen, page);
+}
+
+static int plugins_add(struct strbuf *page, const struct screen *screen, const json_t *list)
+{
+	static const struct table_column columns[] = {
+		{ "PLUGIN", FIT_FIXED, false },
+		{ "STATE", FIT_FIXED, false },
+		{ "FAILURES", FIT_FIXED, true },
+		{ "DETAIL", FIT_WRAP, false },
+	};
+	struct table table cleanup_table = {};
+	const json_t *item;
+	size_t i;
+
+	table_init(&table, columns, ARRAY_SIZE(columns));
+	json_array_foreach(list, i, item)
+	{
+		const char *state = json_read_text(item, "state");
+		const char *detail = json_read_text(item, "detail");
+
+		table_add(&table, STYLE_NONE, "%s", json_read_text(item, "name"));
+		table_add(&table, style_of(state), "%s", state);
+		table_add(&table, STYLE_NONE, "%llu",
+			  (unsigned long long)json_read_number(item, "failures"));
+		table_add(&table, STYLE_NONE, "%s",
+			  *detail ? detail : json_read_text(item, "description"));
+	}
+	strbuf_add(page, table_rows(&table) ? "\n" : "");
+	return table_render(&table, screen, page);
+}
+
+static int errors_add(struct strbuf *page, const struct screen *screen, const json_t *list)
+{
+	static const struct table_column columns[] = {
+		{ "LAST ERRORS", FIT_FIXED, false },
+		{ "WHAT", FIT_FIXED, false },
+		{ "ON", FIT_CUT_FRONT, false },
+		{ "ERROR", FIT_WRAP, false },
+	};
+	struct table table cleanup_table = {};
+	const json_t *item;
+	size_t i;
+
+	table_init(&table, columns, ARRAY_SIZE(columns));
+	json_array_foreach(list, i, item)
+	{
+		table_add(&table, STYLE_DIM, "%s", json_read_text(item, "time"));
+		table_add(&table, STYLE_NONE, "%s", json_read_text(item, "what"));
+		table_add(&table, STYLE_NONE, "%s", json_read_text(item, "label"));
+		table_add(&table, STYLE_BAD, "%s", json_read_text(item, "error_text"));
+	}
+	strbuf_add(page, table_rows(&table) ? "\n" : "");
+	return table_render(&table, screen, page);
+}
+
+int run_status(const struct ctl *ctl)
+{
+	struct strbuf page cleanup_strbuf = {};
+	json_auto_t *answer = NULL;
+	bool fine;
+	int r = client_call(ctl, "GET", "/v1/status", &answer);
+
+	if (r < 0)
+		return 1;
+	fine = json_read_bool(answer, "healthy") &&
+	       json_read_bool(json_read(answer, "config"), "valid");
+	if (ctl->json)
+		return ctl_print_json(answer) || !fine;
+	head_add(&page, &ctl->screen, answer);
+	config_add(&page, &ctl->screen, json_read(answer, "config"));
+	workloads_add(&page, &ctl->screen, json_read(answer, "workloads"));
+	actuator_add(&page, json_read(answer, "actuator"));
+	host_add(&page, json_read(answer, "capabilities"));
+	if (sources_add(&page, &ctl->screen, json_read(answer, "sources")) < 0 ||
+	    plugins_add(&page, &ctl->screen, json_read(answer, "plugins")) < 0 ||
+	    errors_add(&page, &ctl->screen, json_read(answer, "last_errors")) < 0)
+		return 1;
+	return ctl_print(&page) || !fine;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client.h"
+#include "format.h"
+#include "macro.h"
+
+int run_workloads(const struct ctl *ctl)
+{
+	static const struct table_column columns[] = {
+		{ "WORKLOAD", FIT_CUT_FRONT, false }, { "KIND", FIT_FIXED, false },
+		{ "LEVEL", FIT_FIXED, false },        { "SOURCE", FIT_FIXED, false },
+		{ "LEVEL FROM", FIT_WRAP, false },
+	};
+	struct table table cleanup_table = {};
+	struct strbuf page cleanup_strbuf = {};
+	json_auto_t *answer = NULL;
+	const json_t *item;
+	size_t i;
+	int r = client_get(ctl, "/v1/workloads", &answer);
+
+	if (r)
+		return r < 0;
+	table_init(&table, columns, ARRAY_SIZE(columns));
+	json_array_foreach(json_read(answer, "workloads"), i, item)
+	{
+		const char *level = json_read_text(item, "qos");
+		bool wrong =
+			*json_read_text(item, "conflict") || *json_read_text(item, "malformed");
+		char name[512];
+
+		table_add(&table, STYLE_NONE, "%s",
+			  format_name(json_read_text(item, "namespace"),
+				      json_read_text(item, "name"), name, sizeof(name)));
+		table_add(&table, STYLE_NONE, "%s", json_read_text(item, "kind"));
+		table_add(&table, style_of(level), "%s", level);
+		table_add(&table, STYLE_NONE, "%s", json_read_text(item, "source"));
+		table_add(&table, wrong ? STYLE_WARN : STYLE_NONE, "%s%s%s",
+			  json_read_text(item, "origin_detail"),
+			  json_read_bool(item, "ignored") ? " (ignored)" : "",
+			  wrong ? " (conflict: see explain)" : "");
+	}
+	if (table_rows(&table) == 0)
+		strbuf_add(&page, "No workloads. `berthctl status` tells what the sources see.\n");
+	if (table_render(&table, &ctl->screen, &page) < 0)
+		return 1;
+	return ctl_print(&page);
+}

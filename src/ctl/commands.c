@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl.h"
+
+/* Places in `values` are those of these tables: see the enum of each command's file. */
+static const struct cli_option check_options[] = {
+	{ "plugin-dir", 0, "DIR", "Where the plugins are, whose sections are checked too." },
+	{ NULL },
+};
+static const struct cli_option history_options[] = {
+	{ "lines", 'n', "N", "The last N only." },
+	{ NULL },
+};
+static const struct cli_option restore_options[] = {
+	{ "resume", 0, NULL, "End the pause: what plugins claim is written again." },
+	{ NULL },
+};
+static const struct cli_option top_options[] = {
+	{ "interval", 'd', "TIME", "Between two looks, such as 500ms or 5s; 2s unless given." },
+	{ "iterations", 'n', "N", "Stop after N tables; 1 when not on a terminal." },
+	{ "sort", 'k', "KEY", "c or cpu, m or memory, p or pressure, n or name." },
+	{ NULL },
+};
+
+const struct command ctl_commands[] = {
+	{ "capabilities", "", "What this host can do, and why the rest is off.", NULL, NULL, 0, 0,
+	  run_capabilities },
+	{ "check", "[FILE...]", "Check the policy, without a daemon.",
+	  "Without FILE the policy is " BERTH_CONF_DIR "/berth.yaml with its drop-ins in\n"
+	  "berth.d/; each FILE given is a policy of its own. Every error is shown with\n"
+	  "file, line and column. Exit code 1 if there is any.\n",
+	  check_options, 0, CLI_ARGUMENTS_MAX, run_check },
+	{ "explain", "WORKLOAD", "Why a workload is treated as it is.",
+	  "WORKLOAD is namespace/name, a name, a cgroup path or an id. Shown are which\n"
+	  "source and rule gave the level, every claim with plugin and reason, what was\n"
+	  "written where over which original, conflicts and foreign writes.\n",
+	  NULL, 1, 1, run_explain },
+	{ "history", "", "Actions, restores and conflicts, with reasons.", NULL, history_options, 0,
+	  0, run_history },
+	{ "knobs", "[WORKLOAD]", "What berthd holds on the host, and what was there.", NULL, NULL,
+	  0, 1, run_knobs },
+	{ "plan", "", "What the policy on disk would change.",
+	  "Nothing is changed. Needs root: the daemon reads files and runs plugins for it.\n", NULL,
+	  0, 0, run_plan },
+	{ "plugins", "", "Plugins, their state and what they say.", NULL, NULL, 0, 0, run_plugins },
+	{ "reload", "", "Read the policy again; a bad one changes nothing.", NULL, NULL, 0, 0,
+	  run_reload },
+	{ "restore", "", "Put every original back and pause.",
+	  "berthd then writes nothing until `berthctl restore --resume`. Exit code 1 if a\n"
+	  "value could not be put back. Without a daemon: `berthd --restore`.\n",
+	  restore_options, 0, 0, run_restore },
+	{ "status", "", "Health, sources, plugins and last errors on a page.",
+	  "Exit code 1 if a source is down or the policy on disk is not valid.\n", NULL, 0, 0,
+	  run_status },
+	{ "top", "", "Workloads by use, refreshed in place.",
+	  "Keys: q quits; c, m, p and n sort by CPU, memory, pressure and name.\n", top_options, 0,
+	  0, run_top },
+	{ "version", "", "Versions of berthctl and of berthd.", NULL, NULL, 0, 0, run_version },
+	{ "workloads", "", "Workloads with their level and where it comes from.", NULL, NULL, 0, 0,
+	  run_workloads },
+	{ NULL },
+};

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl.h"
+
+#include <langinfo.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "parse.h"
+
+#define DEFAULT_SOCKET "/run/berth/control.sock"
+/* Piped output keeps to what a terminal of old shows, so that mails and logs read well. */
+#define DEFAULT_WIDTH 80u
+
+void ctl_error(const char *format, ...)
+{
+	va_list arguments;
+
+	(void)fflush(stdout);
+	(void)fputs("berthctl: ", stderr);
+	va_start(arguments, format);
+	(void)vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	(void)fputc('\n', stderr);
+}
+
+int ctl_print(struct strbuf *page)
+{
+	if (strbuf_error(page)) {
+		ctl_error("out of memory");
+		return 1;
+	}
+	/* A closed pipe or a full disk: what was asked for was not shown. */
+	if (fputs(strbuf_text(page), stdout) == EOF || fflush(stdout) == EOF)
+		return 1;
+	return 0;
+}
+
+int ctl_print_json(const json_t *answer)
+{
+	if (json_dumpf(answer, stdout, JSON_INDENT(2)) < 0)
+		return 1;
+	return fputc('\n', stdout) == EOF || fflush(stdout) == EOF;
+}
+
+void ctl_screen(struct ctl *ctl)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size;
+	uint64_t number;
+
+	ctl->screen.width = DEFAULT_WIDTH;
+	if (columns && parse_u64(columns, &number) == 0 && number >= 20 && number <= 10000)
+		ctl->screen.width = (unsigned int)number;
+	else if (ctl->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col)
+		ctl->screen.width = size.ws_col;
+	if (ctl->cli->wide)
+		ctl->screen.width = 0;
+}
+
+void ctl_prepare(struct ctl *ctl)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	const char *socket = getenv("BERTH_SOCKET");
+
+	ctl->terminal = isatty(STDOUT_FILENO) == 1;
+	ctl->json = ctl->cli->json;
+	ctl->socket = ctl->cli->socket    ? ctl->cli->socket
+		      : socket && *socket ? socket
+					  : DEFAULT_SOCKET;
+	/* https://no-color.org: present and not empty, whatever it says. */
+	ctl->screen.color = ctl->terminal && !ctl->cli->no_color && !(no_color && *no_color) &&
+			    term && strcmp(term, "dumb") != 0;
+	ctl->screen.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	ctl_screen(ctl);
+}
