@@ -9,11 +9,11 @@ CASES = [
     ("unknown key", "dry_runn: true\n", "berth.yaml:1:1: dry_runn", "dry_run"),
     ("wrong type", "dry_run: maybe\n", "berth.yaml:1:10: dry_run", "true"),
     ("range", "actions: {per_minute: 100000}\n", "berth.yaml:1:23: actions.per_minute", "10000"),
-    ("duplicate key", "dry_run: true\ndry_run: false\n", "berth.yaml:2:1: dry_run", "twice"),
+    ("duplicate key", "dry_run: true\ndry_run: false\n", "berth.yaml:2:1: dry_run", "duplicate"),
     ("alias", "node: &a {name: x}\nrules: *a\n", "berth.yaml:1:", "anchor"),
     ("syntax", "rules: [\n", "berth.yaml:2:", ""),
     ("plugin's key", "plugins: {colocation: {cpu: {weigh: 1}}}\n",
-     "berth.yaml:1:31: plugins.colocation.cpu.weigh", ""),
+     "berth.yaml:1:30: plugins.colocation.cpu.weigh", ""),
     ("plugin's name", "plugins: {colocatoin: {}}\n", "berth.yaml:1:11: plugins.colocatoin",
      "colocation"),
 ]
