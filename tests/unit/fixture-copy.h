@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include <limits.h>
+#include <linux/limits.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
