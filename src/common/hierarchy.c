@@ -207,8 +207,10 @@ int hierarchy_open(const struct sysroot *root, struct hierarchy *ret)
 	if (unified.fd >= 0) {
 		if (hierarchy.mode == HIERARCHY_NONE)
 			hierarchy.mode = HIERARCHY_V2;
-		r = mounts_add(&hierarchy, offered_v2(unified.fd), 2, unified.path,
-			       TAKE_FD(unified.fd));
+
+		unsigned int set = offered_v2(unified.fd);
+
+		r = mounts_add(&hierarchy, set, 2, unified.path, TAKE_FD(unified.fd));
 		if (r < 0)
 			return r;
 	}
