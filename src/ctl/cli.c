@@ -18,11 +18,12 @@ enum global_option {
 static const struct cli_option global_options[] = {
 	[GLOBAL_HELP] = { "help", 'h', NULL, "Show this help, or that of the command." },
 	[GLOBAL_NO_COLOR] = { "no-color", 0, NULL, "No colour, as with $NO_COLOR." },
-	[GLOBAL_OUTPUT] = { "output", 'o', "table|json", "For people (table) or for programs." },
+	[GLOBAL_OUTPUT] = { "output", 'o', "table|json",
+			    "For people (table) or for programs (json)." },
 	[GLOBAL_SOCKET] = { "socket", 's', "PATH",
-			    "Control socket; else $BERTH_SOCKET, else /run/berth/control.sock." },
+			    "Else $BERTH_SOCKET, or /run/berth/control.sock." },
 	[GLOBAL_VERSION] = { "version", 'V', NULL, "Show the version of berthctl." },
-	[GLOBAL_WIDE] = { "wide", 'w', NULL, "Cut and wrap nothing, however narrow the terminal." },
+	[GLOBAL_WIDE] = { "wide", 'w', NULL, "Cut and wrap nothing." },
 	{ NULL },
 };
 
