@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+#include "berth-test.h"
+#include "worker/pool.h"
+
+#define RUN_USEC 5000000u
+
+struct fixture {
+	sd_event *event;
+	struct worker_pool *pool;
+	unsigned int done;
+	int last_result;
+	pthread_t loop;
+};
+
+struct job {
+	sem_t started, release;
+	atomic_bool ran;
+	pthread_t thread;
+	int result;
+};
+
+static int setup_with(void **state, unsigned int threads, unsigned int limit)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+	assert_non_null(fixture);
+	assert_ok(sd_event_new(&fixture->event));
+	assert_ok(worker_pool_new(fixture->event, threads, limit, &fixture->pool));
+	fixture->loop = pthread_self();
+	*state = fixture;
+	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_with(state, 2, 4);
+}
+
+static int setup_one(void **state)
+{
+	return setup_with(state, 1, 4);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *fixture = *state;
+
+	worker_pool_free(fixture->pool);
+	sd_event_unref(fixture->event);
+	free(fixture);
+	return 0;
+}
+
+static void job_init(struct job *job)
+{
+	memset(job, 0, sizeof(*job));
+	assert_int_equal(sem_init(&job->started, 0, 0), 0);
+	assert_int_equal(sem_init(&job->release, 0, 0), 0);
+}
+
+static int job_wait(void *data)
+{
+	struct job *job = data;
+
+	(void)sem_post(&job->started);
+	(void)sem_wait(&job->release);
+	atomic_store(&job->ran, true);
+	return job->result;
+}
+
+static int job_quick(void *data)
+{
+	struct job *job = data;
+
+	job->thread = pthread_self();
+	atomic_store(&job->ran, true);
+	return job->result;
+}
+
+static void on_done(void *data, void *job, int result)
+{
+	struct fixture *fixture = data;
+
+	(void)job;
+	assert_true(pthread_equal(pthread_self(), fixture->loop));
+	fixture->done++;
+	fixture->last_result = result;
+}
+
+static void run_until(struct fixture *fixture, unsigned int done)
+{
+	while (fixture->done < done)
+		assert_true(sd_event_run(fixture->event, RUN_USEC) > 0);
+}
+
+static void test_worker_pool_new_nothing_to_run_on_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	struct worker_pool *pool = NULL;
+
+	assert_errno(worker_pool_new(fixture->event, 0, 1, &pool), EINVAL);
+	assert_errno(worker_pool_new(fixture->event, 1, 0, &pool), EINVAL);
+	assert_null(pool);
+	assert_null(worker_pool_free(NULL));
+}
+
+static void test_worker_pool_add_job_runs_on_a_thread_and_done_on_the_loop(void **state)
+{
+	struct fixture *fixture = *state;
+	struct job job;
+
+	job_init(&job);
+	job.result = -EIO;
+	assert_ok(worker_pool_add(fixture->pool, job_quick, on_done, &job, fixture));
+	run_until(fixture, 1);
+	assert_true(atomic_load(&job.ran));
+	assert_false(pthread_equal(job.thread, fixture->loop));
+	assert_int_equal(fixture->last_result, -EIO);
+}
+
+static void test_worker_pool_add_thousand_jobs_all_done_once(void **state)
+{
+	struct fixture *fixture = *state;
+	struct job job;
+	unsigned int added = 0;
+
+	job_init(&job);
+	while (added < 1000) {
+		int r = worker_pool_add(fixture->pool, job_quick, on_done, &job, fixture);
+
+		if (r == 0)
+			added++;
+		else
+			assert_true(r == -EAGAIN && sd_event_run(fixture->event, RUN_USEC) > 0);
+	}
+	run_until(fixture, 1000);
+	assert_int_equal(sd_event_run(fixture->event, 0), 0);
+	assert_int_equal(fixture->done, 1000);
+}
+
+static void test_worker_pool_add_full_queue_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	struct job busy, queued;
+
+	job_init(&busy);
+	job_init(&queued);
+	assert_ok(worker_pool_add(fixture->pool, job_wait, on_done, &busy, fixture));
+	(void)sem_wait(&busy.started);
+	for (int i = 0; i < 4; i++)
+		assert_ok(worker_pool_add(fixture->pool, job_quick, on_done, &queued, fixture));
+	assert_errno(worker_pool_add(fixture->pool, job_quick, on_done, &queued, fixture), EAGAIN);
+	(void)sem_post(&busy.release);
+	run_until(fixture, 5);
+}
+
+static void test_worker_pool_add_two_jobs_run_at_once(void **state)
+{
+	struct fixture *fixture = *state;
+	struct job first, second;
+
+	job_init(&first);
+	job_init(&second);
+	assert_ok(worker_pool_add(fixture->pool, job_wait, on_done, &first, fixture));
+	assert_ok(worker_pool_add(fixture->pool, job_wait, on_done, &second, fixture));
+	/* Would wait for ever if the second had no thread of its own. */
+	(void)sem_wait(&first.started);
+	(void)sem_wait(&second.started);
+	(void)sem_post(&first.release);
+	(void)sem_post(&second.release);
+	run_until(fixture, 2);
+}
+
+static void *release_later(void *data)
+{
+	struct job *job = data;
+
+	(void)usleep(20000);
+	(void)sem_post(&job->release);
+	return NULL;
+}
+
+static void test_worker_pool_free_waits_for_the_running_and_drops_the_queued(void **state)
+{
+	struct fixture *fixture = *state;
+	struct job running, queued;
+	pthread_t thread;
+
+	job_init(&running);
+	job_init(&queued);
+	assert_ok(worker_pool_add(fixture->pool, job_wait, on_done, &running, fixture));
+	(void)sem_wait(&running.started);
+	assert_ok(worker_pool_add(fixture->pool, job_quick, on_done, &queued, fixture));
+	assert_int_equal(pthread_create(&thread, NULL, release_later, &running), 0);
+	fixture->pool = worker_pool_free(fixture->pool);
+	assert_null(fixture->pool);
+	assert_true(atomic_load(&running.ran));
+	assert_false(atomic_load(&queued.ran));
+	assert_int_equal(fixture->done, 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static void test_worker_pool_cancel_queued_job_never_runs(void **state)
+{
+	struct fixture *fixture = *state;
+	struct job running, queued;
+
+	job_init(&running);
+	job_init(&queued);
+	assert_ok(worker_pool_add(fixture->pool, job_wait, on_done, &running, fixture));
+	(void)sem_wait(&running.started);
+	assert_ok(worker_pool_add(fixture->pool, job_quick, on_done, &queued, fixture));
+	assert_int_equal(worker_pool_cancel(fixture->pool, &queued), 1);
+	assert_int_equal(worker_pool_cancel(fixture->pool, &queued), 0);
+	(void)sem_post(&running.release);
+	run_until(fixture, 1);
+	assert_false(atomic_load(&queued.ran));
+}
+
+static void test_worker_pool_cancel_running_job_is_waited_for_unheard(void **state)
+{
+	struct fixture *fixture = *state;
+	struct job running;
+	pthread_t thread;
+
+	job_init(&running);
+	assert_ok(worker_pool_add(fixture->pool, job_wait, on_done, &running, fixture));
+	(void)sem_wait(&running.started);
+	assert_int_equal(pthread_create(&thread, NULL, release_later, &running), 0);
+	assert_int_equal(worker_pool_cancel(fixture->pool, &running), 1);
+	assert_true(atomic_load(&running.ran));
+	(void)sd_event_run(fixture->event, 0);
+	assert_int_equal(fixture->done, 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_worker_pool_new_nothing_to_run_on_refused,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_worker_pool_add_job_runs_on_a_thread_and_done_on_the_loop, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(test_worker_pool_add_thousand_jobs_all_done_once,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_worker_pool_add_full_queue_refused, setup_one,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_worker_pool_add_two_jobs_run_at_once, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(
+			test_worker_pool_free_waits_for_the_running_and_drops_the_queued, setup_one,
+			teardown),
+		cmocka_unit_test_setup_teardown(test_worker_pool_cancel_queued_job_never_runs,
+						setup_one, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_worker_pool_cancel_running_job_is_waited_for_unheard, setup_one,
+			teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
