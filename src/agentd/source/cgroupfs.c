@@ -66,6 +66,11 @@ static void state_update(struct cgroupfs *self)
 			"no inotify instance left: raise sysctl "
 			"fs.inotify.max_user_instances; looking every %llu s instead; %zu groups",
 			RESCAN_USEC / USEC_PER_SEC, source->workloads);
+	else if (self->tree.incomplete)
+		source_set_state(source, SOURCE_DOWN,
+				 "not all directories can be read or watched; looking every %llu s "
+				 "instead; %zu groups",
+				 RESCAN_USEC / USEC_PER_SEC, source->workloads);
 	else if (self->bad_globs > 0)
 		source_set_state(source, SOURCE_READY, "%zu globs, %zu of no use, %zu groups",
 				 self->globs.count + self->bad_globs, self->bad_globs,
@@ -106,7 +111,8 @@ static int scan(struct cgroupfs *self)
 	/* Half a scan must not drop the other half. */
 	if (r < 0)
 		return r;
-	registry_snapshot_end(registry, source_cgroupfs.name);
+	if (!self->tree.blind)
+		registry_snapshot_end(registry, source_cgroupfs.name);
 	self->source.errors += self->tree.errors - errors;
 	if (self->tree.fd >= 0 && !self->io) {
 		r = sd_event_add_io(self->source.context->event, &self->io, self->tree.fd, EPOLLIN,

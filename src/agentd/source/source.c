@@ -19,15 +19,16 @@ const char *source_state_name(enum source_state state)
 
 void source_set_state(struct source *source, enum source_state state, const char *format, ...)
 {
-	enum source_state before = source->state;
 	va_list arguments;
 
 	va_start(arguments, format);
 	(void)vsnprintf(source->detail, sizeof(source->detail), format, arguments);
 	va_end(arguments);
 	source->state = state;
-	if (state == before || state == SOURCE_STARTING)
+	/* A retry goes through STARTING each time: once DOWN is told, the next news is READY. */
+	if (state == source->told || state == SOURCE_STARTING)
 		return;
+	source->told = state;
 	log_full(state == SOURCE_DOWN ? LOG_WARNING : LOG_INFO, NULL, "source %s is %s: %s",
 		 source->ops->name, source_state_name(state), source->detail);
 }

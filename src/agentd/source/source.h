@@ -30,7 +30,8 @@ struct source {
 	const struct source_ops *ops;
 	const struct source_context *context;
 	enum source_state state;
-	char detail[192]; /* for people: "12 globs, 40 groups", "no system bus: ..." */
+	enum source_state told; /* the last one that was logged */
+	char detail[192];       /* for people: "12 globs, 40 groups", "no system bus: ..." */
 	uint64_t events, errors;
 	size_t workloads; /* that it vouches for now */
 };

@@ -14,8 +14,9 @@
 
 #define WATCH_MASK \
 	(IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR | IN_DONT_FOLLOW)
-#define DISPATCH_READS 64u /* of 16 KiB in one turn of the loop; the rest waits for the next one \
-			    */
+#define DISPATCH_READS                                                            \
+	64u /* of 16 KiB in one turn of the loop; the rest waits for the next one \
+	     */
 
 struct node {
 	uint64_t pass;
@@ -197,6 +198,7 @@ static int node_list(struct watch_tree *tree, const char *path, size_t mount)
 		return r;
 	if (r != -ENOENT && r != -ENODEV) {
 		tree->errors++;
+		tree->incomplete = tree->blind = true;
 		log_debug("cannot list '%s': %s", copy, strerrordesc_np(-r));
 	}
 	return 0;
@@ -265,12 +267,12 @@ int watch_tree_scan(struct watch_tree *tree)
 	if (tree->fd < 0)
 		tree->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	tree->out_of_instances = tree->fd < 0;
-	tree->incomplete = tree->out_of_watches = false;
+	tree->incomplete = tree->out_of_watches = tree->blind = false;
 	tree->pass++;
 	tree->scanning = true;
 	r = directory_look(tree, "");
 	tree->scanning = false;
-	if (r < 0)
+	if (r < 0 || tree->blind)
 		return r;
 	hashmap_foreach (node, &tree->by_path)
 		if (node->pass != tree->pass || node_is_idle(tree, node))

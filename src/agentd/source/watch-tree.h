@@ -33,6 +33,7 @@ struct watch_tree {
 	bool scanning;         /* the pass covers everything */
 	uint64_t errors;       /* directories that could not be read or watched */
 	bool incomplete;       /* a watch is missing: scan again in a while */
+	bool blind;            /* a directory could not be listed: absence proves nothing */
 	bool out_of_watches;   /* and that is why */
 	bool out_of_instances; /* or this is */
 };

@@ -110,16 +110,16 @@ static int registry_add(struct registry *registry, struct cgroup *group, struct 
 	int r;
 
 	if (!workload || registry->count >= LIMIT_WORKLOADS) {
-		cgroup_free(group);
-		words_free(words);
-		if (!workload)
-			return -ENOMEM;
-		if (registry->refused++ == 0)
+		bool full = workload != NULL;
+
+		if (full && registry->refused++ == 0)
 			log_warning(
 				"more than %u workloads on this node: ignoring '%s' and what else "
 				"comes",
 				LIMIT_WORKLOADS, group->path);
-		return -ENOSPC;
+		cgroup_free(group);
+		words_free(words);
+		return full ? -ENOSPC : -ENOMEM;
 	}
 	workload->cgroup = group;
 	workload->words = words;
