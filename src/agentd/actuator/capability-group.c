@@ -28,15 +28,10 @@ static int directory_open(int dirfd, const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/* A group that a killed daemon left holds values of its probes: made anew where it can be. */
+/* One that is there is a killed daemon's, or that of another one (`berthd --plan`) just now: it is
+ * as good, since every probe leaves what it found. */
 static int probe_directory_make(int root_fd)
 {
-	if (mkdirat(root_fd, PROBE_GROUP, 0755) == 0)
-		return 0;
-	if (errno != EEXIST)
-		return -errno;
-	if (unlinkat(root_fd, PROBE_GROUP, AT_REMOVEDIR) < 0)
-		return errno == EBUSY ? 0 : -errno;
 	return mkdirat(root_fd, PROBE_GROUP, 0755) == 0 || errno == EEXIST ? 0 : -errno;
 }
 
@@ -86,18 +81,33 @@ void probe_groups_open(const struct hierarchy *hierarchy, const char *sample_gro
 	}
 }
 
-void probe_groups_close(struct probe_group *groups)
+/* Is the group that was probed still the one of that name? */
+static bool probe_group_stands(const struct probe_group *group)
 {
+	struct stat opened, named;
+
+	return fstat(group->fd, &opened) == 0 &&
+	       fstatat(group->mount->fd, PROBE_GROUP, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       opened.st_ino == named.st_ino;
+}
+
+bool probe_groups_close(struct probe_group *groups)
+{
+	bool stood = true;
+
 	for (int i = 0; i < CONTROLLER_MAX; i++) {
 		struct probe_group *group = &groups[i];
 
+		if (group->remove) {
+			stood = stood && probe_group_stands(group);
+			(void)unlinkat(group->mount->fd, PROBE_GROUP, AT_REMOVEDIR);
+		}
 		/* One with an fd of its own, not shared with an earlier controller. */
 		if (group->fd >= 0 && group->mount->same_as == i)
 			(void)close_keep_errno(group->fd);
 		group->fd = -EBADF;
-		if (group->remove)
-			(void)unlinkat(group->mount->fd, PROBE_GROUP, AT_REMOVEDIR);
 	}
+	return stood;
 }
 
 static bool root_file_has(const struct probe_group *group, const char *file,

@@ -22,7 +22,8 @@ struct probe_group {
 /* CONTROLLER_MAX of them, one for each controller. */
 void probe_groups_open(const struct hierarchy *hierarchy, const char *sample_group,
 		       struct probe_group *groups);
-void probe_groups_close(struct probe_group *groups);
+/* False when another daemon's probe has removed the group meanwhile: what was found is void. */
+bool probe_groups_close(struct probe_group *groups);
 
 /* v2: in cgroup.controllers, in cgroup.subtree_control of the root? */
 bool probe_group_offers(const struct probe_group *group, enum controller controller);

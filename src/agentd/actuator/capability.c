@@ -17,6 +17,7 @@
 
 #define CORE_SCHED_GET     0u /* PR_SCHED_CORE_GET, of the calling thread */
 #define CORE_SCHED_OF_TASK 0u
+#define PROBE_TRIES        5u
 #define SYSCTL_MEMCG_QOS   "sys/vm/memcg_qos_enable"
 #define SYSCTL_QOS_WEIGHTS "sys/kernel/qos_level_weights"
 
@@ -236,8 +237,8 @@ static void probe_host(const struct sysroot *root, const struct hierarchy *hiera
 		     (unsigned int)geteuid());
 }
 
-void capabilities_probe(const struct sysroot *root, const struct hierarchy *hierarchy,
-			const char *sample_group, struct capabilities *ret)
+static bool probe_once(const struct sysroot *root, const struct hierarchy *hierarchy,
+		       const char *sample_group, struct capabilities *ret)
 {
 	struct probe_group groups[CONTROLLER_MAX];
 
@@ -250,11 +251,20 @@ void capabilities_probe(const struct sysroot *root, const struct hierarchy *hier
 			probe_group_knob(root, hierarchy, &groups[knob_table[knob].controller],
 					 (enum knob)knob, &ret->knobs[knob]);
 	}
+	probe_cgroup_psi(hierarchy, &groups[CONTROLLER_CPUACCT],
+			 &ret->features[FEATURE_CGROUP_PSI]);
+	return probe_groups_close(groups);
+}
+
+void capabilities_probe(const struct sysroot *root, const struct hierarchy *hierarchy,
+			const char *sample_group, struct capabilities *ret)
+{
+	unsigned int tries = PROBE_TRIES;
+
+	while (!probe_once(root, hierarchy, sample_group, ret) && --tries > 0)
+		continue;
 	probe_sysctl(root, &ret->knobs[KNOB_MEMCG_QOS_ENABLE]);
 	probe_oom_score(root, hierarchy, &ret->knobs[KNOB_OOM_SCORE_ADJ]);
 	probe_core_sched(hierarchy, &ret->knobs[KNOB_CORE_SCHED]);
-	probe_cgroup_psi(hierarchy, &groups[CONTROLLER_CPUACCT],
-			 &ret->features[FEATURE_CGROUP_PSI]);
 	probe_host(root, hierarchy, ret);
-	probe_groups_close(groups);
 }

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * group-fixture.h - groups to test on: a plain directory that stands for a mounted hierarchy, and
+ * "berth.test.PID" in the host's own, with real processes in it.
+ */
+#pragma once
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "berth-test.h"
+#include "cgroup.h"
+#include "hierarchy.h"
+#include "sysroot.h"
+
+static inline void write_text(int dirfd, const char *name, const char *text)
+{
+	int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	assert_int_equal(close(fd), 0);
+}
+
+static inline int directory_fd(int dirfd, const char *name)
+{
+	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+/* Every controller mounted at one plain directory. The fd is borrowed. */
+static inline void fake_hierarchy(int fd, int version, struct hierarchy *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->mode = version == 1 ? HIERARCHY_V1 : HIERARCHY_V2;
+	for (int i = 0; i < CONTROLLER_MAX; i++)
+		ret->mounts[i] = (struct hierarchy_mount){
+			.fd = fd,
+			.version = version,
+			.path = (char *)(uintptr_t) "/sys/fs/cgroup",
+			.same_as = 0,
+		};
+}
+
+/* A child that waits to be killed. */
+static inline pid_t child_start(void)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		for (;;)
+			(void)pause();
+	return pid;
+}
+
+static inline void child_end(pid_t pid)
+{
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+}
+
+/* Is the host such that a group may be made in a v1 or v2 hierarchy of its own? */
+static inline const char *host_group_why_not(const struct hierarchy *hierarchy)
+{
+	if (geteuid() != 0)
+		return "not root";
+	if (hierarchy->mode == HIERARCHY_NONE)
+		return "no cgroups";
+	if (faccessat(hierarchy->mounts[CONTROLLER_PIDS].fd, ".", W_OK, 0) < 0)
+		return "cgroups are read-only";
+	return NULL;
+}
+
+static inline void host_group_name(const char *suffix, char *name, size_t size)
+{
+	(void)snprintf(name, size, "berth.test.%d%s", (int)getpid(), suffix);
+}
+
+/* In the hierarchy of the pids controller. */
+static inline void host_group_make(const struct hierarchy *hierarchy, const char *name)
+{
+	assert_int_equal(mkdirat(hierarchy->mounts[CONTROLLER_PIDS].fd, name, 0755), 0);
+}
+
+static inline void host_group_join(const struct hierarchy *hierarchy, const char *name, pid_t pid)
+{
+	int fd = directory_fd(hierarchy->mounts[CONTROLLER_PIDS].fd, name);
+	char text[16];
+
+	(void)snprintf(text, sizeof(text), "%d", (int)pid);
+	write_text(fd, "cgroup.procs", text);
+	assert_int_equal(close(fd), 0);
+}
+
+static inline void host_group_remove(const struct hierarchy *hierarchy, const char *name)
+{
+	assert_int_equal(unlinkat(hierarchy->mounts[CONTROLLER_PIDS].fd, name, AT_REMOVEDIR), 0);
+}
