@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "config-internal.h"
 #include "macro.h"
 #include "parse.h"
 
@@ -55,6 +56,17 @@ void config_bind_done(const struct config_field *fields, void *config)
 	}
 }
 
+static int string_set(const struct config_field *field, const char *text, void *config)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*slot_string(field, config));
+	config_slot_set(slot_string(field, config), copy);
+	return 0;
+}
+
 static int defaults_set(const struct config_field *fields, void *config)
 {
 	/* All slots first: after a failure config_bind_done() must meet no garbage. */
@@ -68,14 +80,15 @@ static int defaults_set(const struct config_field *fields, void *config)
 	}
 	for (const struct config_field *field = fields; field->type != CONFIG_END; field++) {
 		if (field->type == CONFIG_STRING) {
-			*slot_string(field, config) =
-				strdup(field->fallback_text ? field->fallback_text : "");
-			if (!*slot_string(field, config))
+			if (string_set(field, field->fallback_text ? field->fallback_text : "",
+				       config) < 0)
 				return -ENOMEM;
 		} else if (field->type == CONFIG_STRINGS) {
-			*slot_strings(field, config) = calloc(1, sizeof(char *));
-			if (!*slot_strings(field, config))
+			char **none = calloc(1, sizeof(char *));
+
+			if (!none)
 				return -ENOMEM;
+			config_slot_set(slot_strings(field, config), none);
 		}
 	}
 	return 0;
@@ -185,16 +198,9 @@ static int text_check(const struct config_node *node, const char *key, struct co
 static int string_bind(const struct config_field *field, const struct config_node *node,
 		       const char *key, struct config_errors *errors, void *config)
 {
-	char *copy;
-
 	if (text_check(node, key, errors) < 0)
 		return -EINVAL;
-	copy = strdup(node->scalar);
-	if (!copy)
-		return -ENOMEM;
-	free(*slot_string(field, config));
-	*slot_string(field, config) = copy;
-	return 0;
+	return string_set(field, node->scalar, config);
 }
 
 static int strings_bind(const struct config_field *field, const struct config_node *node,
@@ -212,7 +218,7 @@ static int strings_bind(const struct config_field *field, const struct config_no
 	if (!items)
 		return -ENOMEM;
 	for (size_t i = 0; i < node->count; i++) {
-		char item_key[PATH_BYTES + 32];
+		char item_key[PATH_BYTES + 32], *copy;
 
 		(void)snprintf(item_key, sizeof(item_key), "%s[%zu]", key, i);
 		if (text_check(node->children[i], item_key, errors) < 0) {
@@ -221,14 +227,15 @@ static int strings_bind(const struct config_field *field, const struct config_no
 		}
 		if (result < 0)
 			continue;
-		items[i] = strdup(node->children[i]->scalar);
-		if (!items[i])
+		copy = strdup(node->children[i]->scalar);
+		if (!copy)
 			return -ENOMEM;
+		config_slot_set(&items[i], copy);
 	}
 	if (result < 0)
 		return result;
 	(void)strings_free(*slot_strings(field, config));
-	*slot_strings(field, config) = TAKE_PTR(items);
+	config_slot_set(slot_strings(field, config), TAKE_PTR(items));
 	return 0;
 }
 

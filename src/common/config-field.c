@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "config-bind.h"
+#include "config-internal.h"
 #include "macro.h"
 
 struct unit {
@@ -160,4 +161,9 @@ bool config_equal(const struct config_field *fields, const void *a, const void *
 			return false;
 	}
 	return true;
+}
+
+void config_slot_set(void *slot, void *pointer)
+{
+	memcpy(slot, &pointer, sizeof(pointer));
 }

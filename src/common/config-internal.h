@@ -35,3 +35,7 @@ const char *config_file_unref(const char *file);
 struct config_node *config_node_new(const char *file, unsigned int line, unsigned int column);
 /* 0 or -ENOMEM, child is still the caller's then. */
 int config_node_append(struct config_node *parent, struct config_node *child);
+
+/* Store a pointer into a slot of a config struct. Out of line for gcc's analyzer, which loses what
+ * is stored at a computed offset and reports it as leaked. */
+void config_slot_set(void *slot, void *pointer);
