@@ -5,18 +5,12 @@
 #include "format.h"
 #include "macro.h"
 
-/* Words that are safe for the terminal: these lines pass by the tables. */
+#define INDENT 13u
+
 static void line_add(struct strbuf *page, const struct screen *screen, const char *title,
 		     enum style style, const char *text)
 {
-	char *safe cleanup_free = strdup(text);
-
-	if (!safe || !*safe)
-		return;
-	(void)text_sanitize(safe);
-	strbuf_addf(page, "%-12s ", title);
-	style_add(page, screen, style, safe);
-	strbuf_add_char(page, '\n');
+	field_add(page, screen, INDENT, title, style, text);
 }
 
 static void limits_add(struct strbuf *page, const json_t *workload)
@@ -59,11 +53,10 @@ static void workload_add(struct strbuf *page, const struct screen *screen, const
 	strbuf_clear(&text);
 	strbuf_addf(&text, "%s (%lld)", level, (long long)json_read_signed(workload, "level"));
 	line_add(page, screen, "Level", style_of(level), strbuf_text(&text));
-	strbuf_clear(&text);
-	strbuf_addf(&text, "%s%s%s", json_read_text(workload, "origin"),
-		    *json_read_text(workload, "origin_detail") ? ": " : "",
-		    json_read_text(workload, "origin_detail"));
-	line_add(page, screen, "Level from", STYLE_NONE, strbuf_text(&text));
+	line_add(page, screen, "Level from", STYLE_NONE,
+		 *json_read_text(workload, "origin_detail")
+			 ? json_read_text(workload, "origin_detail")
+			 : json_read_text(workload, "origin"));
 	line_add(page, screen, "Conflict", STYLE_WARN, json_read_text(workload, "conflict"));
 	line_add(page, screen, "Malformed", STYLE_WARN, json_read_text(workload, "malformed"));
 	if (json_read_bool(workload, "ignored"))

@@ -3,6 +3,8 @@
 #include "format.h"
 #include "macro.h"
 
+#define INDENT 11u
+
 static void head_add(struct strbuf *page, const struct screen *screen, const json_t *answer)
 {
 	bool healthy = json_read_bool(answer, "healthy"), ready = json_read_bool(answer, "ready");
@@ -30,65 +32,64 @@ static void head_add(struct strbuf *page, const struct screen *screen, const jso
 
 static void config_add(struct strbuf *page, const struct screen *screen, const json_t *config)
 {
+	struct strbuf text cleanup_strbuf = {};
 	bool valid = json_read_bool(config, "valid");
 	const json_t *error;
 	size_t i;
 
-	strbuf_addf(page, "Policy     %s: ", json_read_text(config, "file"));
-	if (valid)
-		strbuf_add(page, "valid");
-	else
-		style_add(page, screen, STYLE_BAD, "not valid, the one before stays");
-	strbuf_addf(page, "; reloads %llu, failed %llu\n",
+	strbuf_addf(&text, "%s: %s; reloads %llu, failed %llu", json_read_text(config, "file"),
+		    valid ? "valid" : "not valid, the one before stays",
 		    (unsigned long long)json_read_number(config, "reloads"),
 		    (unsigned long long)json_read_number(config, "reload_failures"));
+	field_add(page, screen, INDENT, "Policy", valid ? STYLE_NONE : STYLE_BAD,
+		  strbuf_text(&text));
 	json_array_foreach(json_read(config, "errors"), i, error)
-		strbuf_addf(page, "           %s\n", json_read_text(error, "message"));
+		field_add(page, screen, INDENT, "", STYLE_NONE, json_read_text(error, "message"));
 }
 
-/* "critical 2, high 0, ..." of an object of numbers, zeros left out; how many were there. */
-static size_t counts_add(struct strbuf *page, json_t *counts)
+/* "critical 2, high 1" of an object of numbers, zeros left out; how many were there. */
+static size_t counts_add(struct strbuf *text, json_t *counts)
 {
 	const char *key;
 	json_t *value;
 	size_t count = 0;
 
 	json_object_foreach(counts, key, value) if (json_integer_value(value) > 0) strbuf_addf(
-		page, "%s%s %lld", count++ ? ", " : "", key, (long long)json_integer_value(value));
+		text, "%s%s %lld", count++ ? ", " : "", key, (long long)json_integer_value(value));
 	return count;
 }
 
 static void workloads_add(struct strbuf *page, const struct screen *screen, const json_t *workloads)
 {
+	struct strbuf text cleanup_strbuf = {};
 	uint64_t conflicts = json_read_number(workloads, "conflicts");
 	uint64_t ignored = json_read_number(workloads, "ignored");
 
-	strbuf_addf(page,
-		    "Workloads  %llu: ", (unsigned long long)json_read_number(workloads, "total"));
-	if (counts_add(page, json_read(workloads, "levels")) == 0)
-		strbuf_add(page, "none seen yet");
+	strbuf_addf(&text, "%llu: ", (unsigned long long)json_read_number(workloads, "total"));
+	if (counts_add(&text, json_read(workloads, "levels")) == 0)
+		strbuf_add(&text, "none seen yet");
 	if (ignored)
-		strbuf_addf(page, "; %llu ignored", (unsigned long long)ignored);
-	if (conflicts) {
-		char text[64];
-
-		(void)snprintf(text, sizeof(text), "%llu in conflict",
-			       (unsigned long long)conflicts);
-		strbuf_add(page, "; ");
-		style_add(page, screen, STYLE_WARN, text);
-	}
-	strbuf_add_char(page, '\n');
+		strbuf_addf(&text, "; %llu ignored", (unsigned long long)ignored);
+	if (conflicts)
+		strbuf_addf(&text, "; %llu in conflict", (unsigned long long)conflicts);
+	field_add(page, screen, INDENT, "Workloads", conflicts ? STYLE_WARN : STYLE_NONE,
+		  strbuf_text(&text));
 }
 
-static void actuator_add(struct strbuf *page, const json_t *actuator)
+static void actuator_add(struct strbuf *page, const struct screen *screen, const json_t *actuator)
 {
-	strbuf_addf(page, "Knobs      claims %llu; ",
+	struct strbuf knobs cleanup_strbuf = {}, writes cleanup_strbuf = {};
+	uint64_t failed = json_read_number(json_read(actuator, "knobs"), "failed");
+
+	strbuf_addf(&knobs, "claims %llu; ",
 		    (unsigned long long)json_read_number(actuator, "claims"));
-	if (counts_add(page, json_read(actuator, "knobs")) == 0)
-		strbuf_add(page, "none held");
-	strbuf_addf(page,
-		    "\n           writes %llu, failed %llu, foreign %llu; restores %llu, failed "
-		    "%llu\nActions    %llu, refused by the rate limit %llu\n",
+	if (counts_add(&knobs, json_read(actuator, "knobs")) == 0)
+		strbuf_add(&knobs, "none held");
+	field_add(page, screen, INDENT, "Knobs", failed ? STYLE_BAD : STYLE_NONE,
+		  strbuf_text(&knobs));
+	strbuf_addf(&writes,
+		    "%llu, failed %llu, foreign %llu; restores %llu, failed %llu; actions %llu, "
+		    "refused %llu",
 		    (unsigned long long)json_read_number(actuator, "writes"),
 		    (unsigned long long)json_read_number(actuator, "write_errors"),
 		    (unsigned long long)json_read_number(actuator, "foreign_writes"),
@@ -96,32 +97,34 @@ static void actuator_add(struct strbuf *page, const json_t *actuator)
 		    (unsigned long long)json_read_number(actuator, "restore_errors"),
 		    (unsigned long long)json_read_number(actuator, "actions"),
 		    (unsigned long long)json_read_number(actuator, "actions_limited"));
+	field_add(page, screen, INDENT, "Writes", STYLE_NONE, strbuf_text(&writes));
 }
 
-static void names_add(struct strbuf *page, const json_t *list, bool available)
+static void names_add(struct strbuf *text, const json_t *list, bool available)
 {
 	const json_t *item;
 	size_t i, count = 0;
 
 	json_array_foreach(list, i, item) if (json_read_bool(item, "available") == available)
-		strbuf_addf(page, "%s%s", count++ ? " " : "", json_read_text(item, "name"));
+		strbuf_addf(text, "%s%s", count++ ? " " : "", json_read_text(item, "name"));
 	if (count == 0)
-		strbuf_add(page, "none");
+		strbuf_add(text, "none");
 }
 
-static void host_add(struct strbuf *page, const json_t *capabilities)
+static void host_add(struct strbuf *page, const struct screen *screen, const json_t *capabilities)
 {
+	struct strbuf text cleanup_strbuf = {}, knobs cleanup_strbuf = {};
 	const json_t *features = json_read(capabilities, "features");
-	const json_t *knobs = json_read(capabilities, "knobs"), *item;
-	size_t i, available = 0;
 
-	json_array_foreach(knobs, i, item) available += json_read_bool(item, "available");
-	strbuf_addf(page, "Host       cgroup %s; has ", json_read_text(capabilities, "cgroup"));
-	names_add(page, features, true);
-	strbuf_add(page, "; lacks ");
-	names_add(page, features, false);
-	strbuf_addf(page, "\n           %zu of %zu knobs (berthctl capabilities)\n", available,
-		    json_array_size(knobs));
+	strbuf_addf(&text, "cgroup %s; has ", json_read_text(capabilities, "cgroup"));
+	names_add(&text, features, true);
+	strbuf_add(&text, "; lacks ");
+	names_add(&text, features, false);
+	field_add(page, screen, INDENT, "Host", STYLE_NONE, strbuf_text(&text));
+	strbuf_add(&knobs, "knobs: ");
+	names_add(&knobs, json_read(capabilities, "knobs"), true);
+	strbuf_add(&knobs, " (`berthctl capabilities` tells why not the others)");
+	field_add(page, screen, INDENT, "", STYLE_NONE, strbuf_text(&knobs));
 }
 
 static int sources_add(struct strbuf *page, const struct screen *screen, const json_t *list)
@@ -220,8 +223,8 @@ int run_status(const struct ctl *ctl)
 	head_add(&page, &ctl->screen, answer);
 	config_add(&page, &ctl->screen, json_read(answer, "config"));
 	workloads_add(&page, &ctl->screen, json_read(answer, "workloads"));
-	actuator_add(&page, json_read(answer, "actuator"));
-	host_add(&page, json_read(answer, "capabilities"));
+	actuator_add(&page, &ctl->screen, json_read(answer, "actuator"));
+	host_add(&page, &ctl->screen, json_read(answer, "capabilities"));
 	if (sources_add(&page, &ctl->screen, json_read(answer, "sources")) < 0 ||
 	    plugins_add(&page, &ctl->screen, json_read(answer, "plugins")) < 0 ||
 	    errors_add(&page, &ctl->screen, json_read(answer, "last_errors")) < 0)

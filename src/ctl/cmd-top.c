@@ -130,8 +130,8 @@ static int top_draw(struct top *top)
 	const char *line;
 
 	ctl_screen(&top->ctl);
-	if (top->live && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 4)
-		rows = size.ws_row - 4u;
+	if (top->live && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 5)
+		rows = size.ws_row - 5u;
 	if (top_page(top->before, top->now, top->sort, rows, &top->ctl.screen, &page) < 0)
 		return -ENOMEM;
 	if (!top->live)

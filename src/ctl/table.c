@@ -221,6 +221,25 @@ static void cell_wrap(struct strbuf *page, const struct screen *screen,
 	style_add(page, screen, cell->style, rest);
 }
 
+void field_add(struct strbuf *page, const struct screen *screen, unsigned int indent,
+	       const char *title, enum style style, const char *text)
+{
+	char *safe cleanup_free = strdup(text);
+	struct table_cell cell = { .text = safe, .style = style };
+	size_t width = screen->width > indent + WRAP_LEAST ? screen->width - indent : WRAP_LEAST;
+
+	if (!safe) {
+		page->error = -ENOMEM;
+		return;
+	}
+	if (!*safe)
+		return;
+	(void)text_sanitize(safe);
+	strbuf_addf(page, "%-*s", (int)indent, title);
+	cell_wrap(page, screen, &cell, screen->width ? width : SIZE_MAX, indent);
+	strbuf_add_char(page, '\n');
+}
+
 static void row_add(struct strbuf *page, const struct table *table, const struct screen *screen,
 		    const struct table_cell *cells, const size_t *widths)
 {

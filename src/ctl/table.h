@@ -56,6 +56,10 @@ int table_render(const struct table *table, const struct screen *screen, struct 
 /* A text with its style, safe for the terminal. */
 void style_add(struct strbuf *page, const struct screen *screen, enum style style,
 	       const char *text);
+/* A line of a page of facts: the title in `indent` columns, then the text, sanitized and wrapped
+ * under itself. Nothing for an empty text. */
+void field_add(struct strbuf *page, const struct screen *screen, unsigned int indent,
+	       const char *title, enum style style, const char *text);
 /* Columns that the text takes; control characters and broken UTF-8 become '?' in *text. */
 size_t text_sanitize(char *text);
 

@@ -102,15 +102,16 @@ static void head_add(struct strbuf *page, const json_t *before, const json_t *no
 	strbuf_addf(page, "node: %llu CPUs", (unsigned long long)json_read_number(node, "cpus"));
 	if (old && total)
 		strbuf_addf(page, " %.0f%% busy", rate_percent(old, node, "cpu_busy_usec", total));
-	strbuf_addf(page, ", memory %s of %s",
+	strbuf_addf(page, ", memory %s of %s, %zu workloads\n",
 		    format_bytes(memory - MIN(available, memory), used, sizeof(used)),
-		    format_bytes(memory, all, sizeof(all)));
+		    format_bytes(memory, all, sizeof(all)),
+		    json_array_size(json_read(now, "workloads")));
 	if (json_read(node, "cpu_pressure_percent"))
-		strbuf_addf(page, ", pressure cpu %.1f%% mem %.1f%% io %.1f%%",
+		strbuf_addf(page, "pressure of 10 s: cpu %.1f%%, memory %.1f%%, io %.1f%%\n",
 			    json_real_value(json_read(node, "cpu_pressure_percent")),
 			    json_real_value(json_read(node, "memory_pressure_percent")),
 			    json_real_value(json_read(node, "io_pressure_percent")));
-	strbuf_addf(page, "; %zu workloads\n", json_array_size(json_read(now, "workloads")));
+	strbuf_add_char(page, '\n');
 }
 
 static void percent_add(struct table *table, const struct top_row *row, double percent)

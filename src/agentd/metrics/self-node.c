@@ -84,7 +84,7 @@ static int fds_count(int proc, uint64_t *ret)
 void self_fill_process(struct self_page *page, const struct self_state *state)
 {
 	struct rusage usage;
-	uint64_t number;
+	uint64_t number = 0;
 
 	if (getrusage(RUSAGE_SELF, &usage) == 0)
 		self_set_plain(page, SELF_PROCESS_CPU,
