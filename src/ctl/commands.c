@@ -3,7 +3,7 @@
 
 /* Places in `values` are those of these tables: see the enum of each command's file. */
 static const struct cli_option check_options[] = {
-	{ "plugin-dir", 0, "DIR", "Where the plugins are, whose sections are checked too." },
+	{ "plugin-dir", 0, "DIR", "Where plugins are: their sections are checked." },
 	{ NULL },
 };
 static const struct cli_option history_options[] = {

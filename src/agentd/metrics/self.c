@@ -128,7 +128,7 @@ void self_set(struct self_page *page, enum self_family family, const char *const
 	int r;
 
 	for (size_t i = 0; i < count; i++)
-		labels[i].value = values[i];
+		labels[i].value = values ? values[i] : "";
 	r = metrics_set(page->metrics, page->families[family], 0, labels, count, value);
 	/* Over the cap on series: counted by the registry, and the next ones may be known. */
 	if (r < 0 && r != -ENOSPC && !page->error)
