@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -19,6 +20,8 @@ struct cgroupfs {
 	bool has_tree;
 	sd_event_source *io, *timer;
 };
+
+static_assert(offsetof(struct cgroupfs, source) == 0, "the source is allocated as its whole");
 
 static struct cgroupfs *cgroupfs_of(struct source *source)
 {
@@ -262,13 +265,13 @@ static struct source *cgroupfs_free(struct source *source)
 
 static int cgroupfs_new(const struct source_context *context, struct source **ret)
 {
-	struct cgroupfs *self = calloc(1, sizeof(*self));
+	struct source *source = calloc(1, sizeof(struct cgroupfs));
 
-	if (!self)
+	if (!source)
 		return -ENOMEM;
-	self->source.ops = &source_cgroupfs;
-	self->source.context = context;
-	*ret = &self->source;
+	source->ops = &source_cgroupfs;
+	source->context = context;
+	*ret = source;
 	return 0;
 }
 

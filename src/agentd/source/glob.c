@@ -7,45 +7,42 @@
 #include <string.h>
 
 #include "cgroup.h"
-#include "cleanup.h"
 #include "limits.h"
-#include "macro.h"
 
 int globs_add(struct globs *globs, const char *pattern)
 {
-	cleanup_free char *text = NULL;
+	size_t length = strlen(pattern);
+	struct glob *glob;
 	size_t depth = 1;
-	struct glob *grown;
-	int r;
 
 	/* What is no path can match none either. */
-	r = cgroup_path_check(pattern);
-	if (r < 0)
+	if (cgroup_path_check(pattern) < 0)
 		return -EINVAL;
-	text = strdup(pattern);
-	if (!text)
-		return -ENOMEM;
-	for (char *at = text; *at; at++)
-		if (*at == '/') {
-			*at = '\0';
-			depth++;
-		}
+	for (size_t i = 0; i < length; i++)
+		depth += pattern[i] == '/';
 	if (depth > LIMIT_GLOB_DEPTH)
 		return -EINVAL;
-	grown = reallocarray(globs->globs, globs->count + 1, sizeof(*grown));
-	if (!grown)
+	glob = calloc(1, sizeof(*glob) + length + 1);
+	if (!glob)
 		return -ENOMEM;
-	globs->globs = grown;
-	globs->globs[globs->count++] = (struct glob){ .text = TAKE_PTR(text), .depth = depth };
+	glob->depth = depth;
+	for (size_t i = 0; i < length; i++)
+		glob->text[i] = pattern[i] == '/' ? '\0' : pattern[i];
+	glob->next = globs->first;
+	globs->first = glob;
+	globs->count++;
 	return 0;
 }
 
 void globs_done(struct globs *globs)
 {
-	for (size_t i = 0; i < globs->count; i++)
-		free(globs->globs[i].text);
-	free(globs->globs);
-	*globs = (struct globs){ 0 };
+	while (globs->first) {
+		struct glob *next = globs->first->next;
+
+		free(globs->first);
+		globs->first = next;
+	}
+	globs->count = 0;
 }
 
 /* Components are NUL separated on both sides. */
@@ -78,7 +75,7 @@ unsigned int globs_match(const struct globs *globs, const char *path)
 			components[i] = '\0';
 			depth++;
 		}
-	for (size_t i = 0; i < globs->count; i++)
-		match |= glob_match(&globs->globs[i], components, depth);
+	for (const struct glob *glob = globs->first; glob; glob = glob->next)
+		match |= glob_match(glob, components, depth);
 	return match;
 }

@@ -9,12 +9,13 @@
 #include <stddef.h>
 
 struct glob {
-	char *text; /* the components, NUL between them */
+	struct glob *next;
 	size_t depth;
+	char text[]; /* the components, NUL between them */
 };
 
 struct globs {
-	struct glob *globs;
+	struct glob *first;
 	size_t count;
 };
 

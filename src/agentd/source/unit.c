@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <string.h>
 
 #include "cleanup.h"
@@ -10,6 +11,8 @@
 #define BACKOFF_MAX_USEC   (60 * USEC_PER_SEC)
 
 #define FROM_SYSTEMD "type='signal',sender='" SYSTEMD_NAME "',"
+
+static_assert(offsetof(struct units, source) == 0, "the source is allocated as its whole");
 
 static struct units *units_of(struct source *source)
 {
@@ -233,33 +236,33 @@ static int bus_open(struct units *self)
 
 static void patterns_free(struct units *self)
 {
-	for (size_t i = 0; i < self->pattern_count; i++)
-		free(self->patterns[i]);
 	free(self->patterns);
 	self->patterns = NULL;
 	self->pattern_count = 0;
 }
 
+/* One allocation: the pointers, then the texts. */
 static int patterns_copy(struct units *self, char *const *patterns)
 {
-	size_t count = 0;
+	size_t count = 0, bytes = 0;
+	char **copy, *at;
 
 	patterns_free(self);
-	while (patterns && patterns[count])
-		count++;
-	if (count > LIMIT_GLOBS) {
-		log_warning("sources.units.slices holds %zu patterns: ignoring those after %u",
-			    count, LIMIT_GLOBS);
-		count = LIMIT_GLOBS;
-	}
-	self->patterns = calloc(count + 1, sizeof(*self->patterns));
-	if (!self->patterns)
+	for (; patterns && patterns[count] && count < LIMIT_GLOBS; count++)
+		bytes += strlen(patterns[count]) + 1;
+	if (patterns && patterns[count])
+		log_warning("sources.units.slices is too long: ignoring what is after %u patterns",
+			    LIMIT_GLOBS);
+	copy = calloc(1, (count + 1) * sizeof(*copy) + bytes);
+	if (!copy)
 		return -ENOMEM;
-	for (; self->pattern_count < count; self->pattern_count++) {
-		self->patterns[self->pattern_count] = strdup(patterns[self->pattern_count]);
-		if (!self->patterns[self->pattern_count])
-			return -ENOMEM;
+	at = (char *)(copy + count + 1);
+	for (size_t i = 0; i < count; i++) {
+		copy[i] = at;
+		at = stpcpy(at, patterns[i]) + 1;
 	}
+	self->patterns = copy;
+	self->pattern_count = count;
 	return 0;
 }
 
@@ -309,13 +312,13 @@ static struct source *units_free(struct source *source)
 
 static int units_new(const struct source_context *context, struct source **ret)
 {
-	struct units *self = calloc(1, sizeof(*self));
+	struct source *source = calloc(1, sizeof(struct units));
 
-	if (!self)
+	if (!source)
 		return -ENOMEM;
-	self->source.ops = &source_unit;
-	self->source.context = context;
-	*ret = &self->source;
+	source->ops = &source_unit;
+	source->context = context;
+	*ret = source;
 	return 0;
 }
 

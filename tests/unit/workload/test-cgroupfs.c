@@ -336,7 +336,7 @@ static void test_cgroupfs_queue_overflow_scans_again(void **state)
 	if (!file || fscanf(file, "%u", &limit) != 1 || limit > 100000) {
 		if (file)
 			(void)fclose(file);
-		print_message("skipped: fs.inotify.max_queued_events is too large to fill\n");
+		print_message("# skipped: fs.inotify.max_queued_events is too large to fill\n");
 		skip();
 	}
 	(void)fclose(file);
@@ -433,7 +433,7 @@ static void test_cgroupfs_host_hierarchies_are_followed(void **state)
 	(void)snprintf(glob, sizeof(glob), "%s/*", base);
 	fd = hierarchy.mounts[CONTROLLER_CPU].fd;
 	if (hierarchy.mounts[CONTROLLER_CPU].version == 0 || mkdirat(fd, base, 0755) < 0) {
-		print_message("skipped: no cpu hierarchy that can be written: %s\n",
+		print_message("# skipped: no cpu hierarchy that can be written: %s\n",
 			      strerror(errno));
 		hierarchy_done(&hierarchy);
 		sysroot_done(&root);
@@ -461,7 +461,7 @@ static void test_cgroupfs_host_hierarchies_are_followed(void **state)
 			;
 		assert_int_equal(registry.count, 0);
 	}
-	print_message("100 groups made and removed: %llu us of CPU\n",
+	print_message("# 100 groups made and removed: %llu us of CPU\n",
 		      (unsigned long long)(cpu_usec() - start));
 	/* The inner directory, too, is told of only by its parent. */
 	assert_ok(unlinkat(fd, base, AT_REMOVEDIR));

@@ -238,7 +238,7 @@ static void need_daemon(struct rig *rig)
 	if (r == 0)
 		return;
 	rig->daemon = 0;
-	print_message("skipped: no dbus-daemon: %s\n", strerror(-r));
+	print_message("# skipped: no dbus-daemon: %s\n", strerror(-r));
 	skip();
 }
 
