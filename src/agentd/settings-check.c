@@ -135,6 +135,15 @@ static bool has_dot_component(const char *path)
 	return false;
 }
 
+static size_t depth_of(const char *path)
+{
+	size_t depth = 1;
+
+	for (; *path; path++)
+		depth += *path == '/';
+	return depth;
+}
+
 int settings_cgroup_glob(const struct config_node *node, const char *key,
 			 struct config_errors *errors, char *text)
 {
@@ -156,6 +165,11 @@ int settings_cgroup_glob(const struct config_node *node, const char *key,
 	}
 	memmove(text, text + lead, length - lead);
 	text[length - lead] = '\0';
+	if (depth_of(text) > LIMIT_GLOB_DEPTH) {
+		config_errors_add(errors, node, key, "expected at most %u levels, not %zu",
+				  LIMIT_GLOB_DEPTH, depth_of(text));
+		return -EINVAL;
+	}
 	return 0;
 }
 

@@ -80,12 +80,22 @@ static bool is_swapped_away(const char *path)
 	       errno == ENOENT;
 }
 
+static int errors_compare(const void *a, const void *b)
+{
+	const struct config_error *x = a, *y = b;
+
+	if (x->line != y->line)
+		return x->line < y->line ? -1 : 1;
+	return x->column < y->column ? -1 : x->column > y->column;
+}
+
 /* Read and check one file, and merge it. A value that a later file replaces must be valid, too:
  * what is there is what somebody meant. */
 static int file_merge(const char *path, struct config_errors *errors, struct config_node *tree)
 {
 	struct config_node place = { .file = path };
 	struct config_node *file = NULL;
+	size_t before = errors->count;
 	struct stat status;
 	int r, checked;
 
@@ -106,6 +116,10 @@ static int file_merge(const char *path, struct config_errors *errors, struct con
 	if (r == 0 && checked == 0)
 		return config_tree_merge(tree, file);
 	(void)config_node_free(file);
+	/* As one reads the file. */
+	if (errors->count > before)
+		qsort(errors->items + before, errors->count - before, sizeof(*errors->items),
+		      errors_compare);
 	return checked == -ENOMEM ? checked : -EINVAL;
 }
 

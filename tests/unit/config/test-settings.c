@@ -229,6 +229,10 @@ static const struct {
 					     "1:44") "sources.cgroups.paths[3]: expected a path "
 						     "glob of at most 1024 bytes without '.', "
 						     "'..' and '//' in it, not 'a//b'" },
+	{ "sources: {cgroups: {paths: "
+	  "[1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/"
+	  "3]}}\n",
+	  AT("1:28") "sources.cgroups.paths[0]: expected at most 32 levels, not 33" },
 	{ "sources: {units: {slices: [a/b.slice, x, \"*\"]}}\n",
 	  AT("1:28") "sources.units.slices[0]: expected a glob of unit names that ends in .slice, "
 		     ".service, .scope or '*', not 'a/b.slice'\n" AT(
