@@ -15,7 +15,7 @@ static const struct cli_option restore_options[] = {
 	{ NULL },
 };
 static const struct cli_option top_options[] = {
-	{ "interval", 'd', "TIME", "Between two looks, such as 500ms or 5s; 2s unless given." },
+	{ "interval", 'd', "TIME", "Between two looks, such as 500ms; 2s by default." },
 	{ "iterations", 'n', "N", "Stop after N tables; 1 when not on a terminal." },
 	{ "sort", 'k', "KEY", "c or cpu, m or memory, p or pressure, n or name." },
 	{ NULL },
