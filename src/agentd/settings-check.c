@@ -149,9 +149,9 @@ int settings_cgroup_glob(const struct config_node *node, const char *key,
 {
 	size_t lead = strspn(text, "/"), length = strlen(text);
 
-	if (length > LIMIT_GLOB_BYTES || has_dot_component(text) || strstr(text + lead, "//")) {
+	if (length >= LIMIT_GLOB_BYTES || has_dot_component(text) || strstr(text + lead, "//")) {
 		config_errors_add(errors, node, key,
-				  "expected a path glob of at most %u bytes without '.', '..' and "
+				  "expected a path glob of under %u bytes without '.', '..' and "
 				  "'//' in it, not '%.64s'",
 				  LIMIT_GLOB_BYTES, text);
 		return -EINVAL;

@@ -222,17 +222,17 @@ static const struct {
 	{ "plugins: {a: {enabled: on}}\n",
 	  AT("1:24") "plugins.a.enabled: expected true or false, not 'on'" },
 	{ "sources: {cgroups: {paths: [ok, a/../b, /, a//b]}}\n",
-	  AT("1:33") "sources.cgroups.paths[1]: expected a path glob of at most 1024 bytes "
+	  AT("1:33") "sources.cgroups.paths[1]: expected a path glob of under 1024 bytes "
 		     "without '.', '..' and '//' in it, not 'a/../b'\n" AT(
 			     "1:41") "sources.cgroups.paths[2]: expected a path glob below the "
 				     "root, such as 'batch/*'\n" AT(
 					     "1:44") "sources.cgroups.paths[3]: expected a path "
-						     "glob of at most 1024 bytes without '.', "
+						     "glob of under 1024 bytes without '.', "
 						     "'..' and '//' in it, not 'a//b'" },
 	{ "sources: {cgroups: {paths: "
 	  "[1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/"
 	  "3]}}\n",
-	  AT("1:28") "sources.cgroups.paths[0]: expected at most 32 levels, not 33" },
+	  AT("1:29") "sources.cgroups.paths[0]: expected at most 32 levels, not 33" },
 	{ "sources: {units: {slices: [a/b.slice, x, \"*\"]}}\n",
 	  AT("1:28") "sources.units.slices[0]: expected a glob of unit names that ends in .slice, "
 		     ".service, .scope or '*', not 'a/b.slice'\n" AT(
@@ -273,7 +273,7 @@ static const struct {
 	{ "rules: [{match: {namspace: x}, qos: batch}]\n",
 	  AT("1:18") "rules[0].match.namspace: unknown key; did you mean 'namespace'?" },
 	{ "rules: [{match: {cgroup: ../x}, qos: batch}]\n",
-	  AT("1:26") "rules[0].match.cgroup: expected a path glob of at most 1024 bytes without "
+	  AT("1:26") "rules[0].match.cgroup: expected a path glob of under 1024 bytes without "
 		     "'.', '..' and '//' in it, not '../x'" },
 	{ "rules: [{requests: {cpu: 1x, memory: 1Zi, disk: 1}}]\n",
 	  AT("1:26") "rules[0].requests.cpu: expected CPUs such as 500m or 1.5, not '1x'\n" AT(
