@@ -110,7 +110,8 @@ daemon_pid=
 
 berth() { berthctl --socket $runtime/control.sock "$@"; }
 
-answers() { berth status >/dev/null 2>&1; }
+# Not `status`: its exit status is about health, too.
+answers() { berth version >/dev/null 2>&1; }
 
 # policy: from stdin to the policy file
 policy() {
@@ -121,8 +122,7 @@ policy() {
 
 # daemon_start [ARGUMENT...]: and wait until it answers; status 1 if it ended instead.
 daemon_start() {
-	berthd --config /etc/berth/berth.yaml --runtime-dir $runtime --state-dir /var/lib/berth \
-		--log-level "${daemon_log_level:-info}" "$@" 2>>$log &
+	berthd --config /etc/berth/berth.yaml --runtime-dir $runtime "$@" 2>>$log &
 	daemon_pid=$!
 	daemon_end=$(($(now_ms) + 20000))
 	until answers; do

@@ -22,8 +22,16 @@ rules:
 END
 }
 
+# A ConfigMap: files are links through ..data, which is swapped.
+dropins=/etc/berth/berth.d
+mkdir -p $dropins/..v1 $dropins/..v2
+echo "default_qos: normal" >$dropins/..v1/10.yaml
+echo "default_qos: batch" >$dropins/..v2/10.yaml
+ln -s ..v1 $dropins/..data
+ln -s ..data/10.yaml $dropins/10.yaml
+
 write_policy batch
-daemon_start --dropin-dir /etc/berth/berth.d || { bad "no answer"; show_log; finish; }
+daemon_start --dropin-dir $dropins || { bad "no answer"; show_log; finish; }
 has_within 2000 $cpu/$top/a/cpu.idle 1
 expect berth_config_valid 1 "$(valid)"
 
@@ -53,14 +61,7 @@ has_within 3000 $cpu/$top/a/cpu.idle 0
 write_policy batch
 has_within 5000 $cpu/$top/a/cpu.idle 1
 
-# A ConfigMap: files are links through ..data, which is swapped.
-dropins=/etc/berth/berth.d
-mkdir -p $dropins/..v1 $dropins/..v2
-echo "default_qos: normal" >$dropins/..v1/10.yaml
-echo "default_qos: batch" >$dropins/..v2/10.yaml
-ln -s ..v1 $dropins/..data
-ln -s ..data/10.yaml $dropins/10.yaml
-usleep 1500000
+# The swap of the ConfigMap's link.
 expect "cpu.idle of b" 0 "$(cat $cpu/$top/b/cpu.idle)"
 ln -s ..v2 $dropins/..data_tmp
 mv -T $dropins/..data_tmp $dropins/..data

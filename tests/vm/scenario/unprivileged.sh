@@ -28,13 +28,16 @@ ready_as() {
 	fi
 	bad "does not answer"
 	show_log
+	kill -KILL $daemon_pid
+	wait $daemon_pid
 	return 1
 }
 end() { daemon_stop; stop_status=$?; expect "exit status" 0 $stop_status; show_log; }
 
 echo "-- not root"
 owner=65534
-if ready_as nobody setpriv --reuid 65534 --regid 65534 --clear-groups; then
+# su becomes the shell, and the shell what it is given.
+if ready_as nobody su -s /bin/sh -c 'exec "$@"' -- nobody sh; then
 	contains "the log or status" 'ermission\|root\|privilege' "$(cat $log; berth status; berth knobs)"
 	expect "cpu.idle" 0 "$(cat $cpu/$top/job/cpu.idle)"
 	contains "the workloads" $top/job "$(berth workloads -o json)"

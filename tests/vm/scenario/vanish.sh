@@ -18,21 +18,22 @@ has_within 2000 $cpu/$top/steady/cpu.idle 1
 lines=$(wc -l <$log)
 fds=$(ls /proc/$daemon_pid/fd | wc -l)
 
-# Lives from none to 20 ms: removed before, during and after the daemon's writes.
+# Lives from none to 15 ms: removed before, during and after the daemon's writes.
 end=$(($(now_ms) + seconds * 1000))
 made=0
 while [ "$(now_ms)" -lt $end ]; do
 	for name in a b c d e; do
 		group_make $top/job-$name
 	done
-	usleep $((made % 5 * 5000))
+	usleep $((made / 5 % 4 * 5000))
 	for name in a b c d e; do
 		group_remove $top/job-$name
 	done
 	made=$((made + 5))
 done
 ok "$made groups in $seconds s"
-[ $((made / seconds)) -ge 50 ] && ok "at least 50 a second" || bad "only $((made / seconds)) a second"
+# The rate that this emulated guest makes by itself; half of it would test little.
+[ $((made / seconds)) -ge 25 ] && ok "enough of them" || bad "only $((made / seconds)) a second"
 
 # A group that is made again under its name is another group and gets its value.
 group_make $top/job-a
