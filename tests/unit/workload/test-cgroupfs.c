@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <sys/resource.h>
-#include <time.h>
 
 #include "berth-test.h"
-#include "source/glob.h"
 #include "source/source.h"
-#include "sysroot.h"
 #include "tree.h"
 
 struct rig {
@@ -74,45 +71,6 @@ static void settle(struct rig *rig)
 
 #define GLOBS(...)    ((char *[]){ __VA_ARGS__, NULL })
 #define TEXT(literal) ((char[]){ literal })
-
-static void test_globs_match_components_one_by_one(void **state)
-{
-	static const struct {
-		const char *path;
-		unsigned int match;
-	} rows[] = {
-		{ "", GLOB_INNER },
-		{ "kubepods.slice", GLOB_INNER },
-		{ "kubepods.slice/a", GLOB_INNER },
-		{ "kubepods.slice/a/b", GLOB_TARGET },
-		{ "kubepods.slice/a/b/c", 0 },
-		{ "kubepods", 0 },
-		{ "berth.demo/x", GLOB_TARGET },
-		{ "berth.demo", GLOB_INNER | GLOB_TARGET },
-		{ "berth.demo/x/y", 0 },
-		{ "system.slice/a-1.service", GLOB_TARGET },
-		{ "system.slice/a-10.service", 0 },
-	};
-	static const char *const bad[] = { "", "/a", "a//b", "a/", "../a", "a/./b" };
-	struct globs globs = { 0 };
-
-	(void)state;
-	assert_ok(globs_add(&globs, "kubepods.slice/*/*"));
-	assert_ok(globs_add(&globs, "berth.demo/*"));
-	assert_ok(globs_add(&globs, "berth.[d]emo"));
-	assert_ok(globs_add(&globs, "system.slice/a-?.service"));
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (globs_match(&globs, rows[i].path) != rows[i].match)
-			fail_msg("'%s' gives %u", rows[i].path, globs_match(&globs, rows[i].path));
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		assert_errno(globs_add(&globs, bad[i]), EINVAL);
-	assert_errno(globs_add(&globs,
-			       "a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/"
-			       "a/a"),
-		     EINVAL);
-	assert_int_equal(globs.count, 4);
-	globs_done(&globs);
-}
 
 static void test_cgroupfs_made_and_removed_are_told(void **state)
 {
@@ -404,92 +362,11 @@ static void test_cgroupfs_no_hierarchy_is_down(void **state)
 	rig->context.hierarchy = &rig->tree->hierarchy;
 }
 
-static uint64_t cpu_usec(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / NSEC_PER_USEC;
-}
-
-/* The real thing: kernfs sends less than a file system does (watch-tree.h). */
-static void test_cgroupfs_host_hierarchies_are_followed(void **state)
-{
-	struct sysroot root = SYSROOT_NULL;
-	struct hierarchy hierarchy;
-	struct tree *tree = tree_new(1);
-	struct registry registry;
-	struct source_context context;
-	struct source *source;
-	sd_event *event;
-	char base[64], group[96], glob[96];
-	int fd, r;
-
-	(void)state;
-	assert_ok(sysroot_open(NULL, &root));
-	assert_ok(hierarchy_open(&root, &hierarchy));
-	(void)snprintf(base, sizeof(base), "berth.test.%d", (int)getpid());
-	(void)snprintf(group, sizeof(group), "%s/x", base);
-	(void)snprintf(glob, sizeof(glob), "%s/*", base);
-	fd = hierarchy.mounts[CONTROLLER_CPU].fd;
-	if (hierarchy.mounts[CONTROLLER_CPU].version == 0 || mkdirat(fd, base, 0755) < 0) {
-		print_message("# skipped: no cpu hierarchy that can be written: %s\n",
-			      strerror(errno));
-		hierarchy_done(&hierarchy);
-		sysroot_done(&root);
-		tree_free(tree);
-		skip();
-	}
-	registry_init(&registry, &hierarchy, &tree->settings, tree_listen, tree);
-	assert_ok(sd_event_new(&event));
-	context = (struct source_context){ event, &root, &hierarchy, &registry };
-	assert_ok(source_cgroupfs.new(&context, &source));
-	tree->settings.cgroup_paths = GLOBS(glob);
-	assert_ok(source_cgroupfs.apply(source, &tree->settings));
-	assert_int_equal(source->state, SOURCE_READY);
-
-	uint64_t start = cpu_usec();
-
-	for (unsigned int i = 0; i < 100; i++) {
-		assert_ok(mkdirat(fd, group, 0755));
-		while ((r = sd_event_run(event, 0)) > 0)
-			;
-		assert_ok(r);
-		assert_int_equal(registry.count, 1);
-		assert_ok(unlinkat(fd, group, AT_REMOVEDIR));
-		while ((r = sd_event_run(event, 0)) > 0)
-			;
-		assert_int_equal(registry.count, 0);
-	}
-	print_message("# 100 groups made and removed: %llu us of CPU\n",
-		      (unsigned long long)(cpu_usec() - start));
-	/* The inner directory, too, is told of only by its parent. */
-	assert_ok(unlinkat(fd, base, AT_REMOVEDIR));
-	assert_ok(mkdirat(fd, base, 0755));
-	assert_ok(mkdirat(fd, group, 0755));
-	while ((r = sd_event_run(event, 0)) > 0)
-		;
-	assert_int_equal(registry.count, 1);
-	assert_ok(unlinkat(fd, group, AT_REMOVEDIR));
-	assert_ok(unlinkat(fd, base, AT_REMOVEDIR));
-	while ((r = sd_event_run(event, 0)) > 0)
-		;
-	assert_int_equal(registry.count, 0);
-	assert_int_equal(source->errors, 0);
-	source_cgroupfs.free(source);
-	sd_event_unref(event);
-	registry_done(&registry);
-	hierarchy_done(&hierarchy);
-	sysroot_done(&root);
-	tree_free(tree);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define V1(name) cmocka_unit_test_setup_teardown(name, setup_v1, teardown)
 #define V2(name) cmocka_unit_test_setup_teardown(name, setup_v2, teardown)
-		cmocka_unit_test(test_globs_match_components_one_by_one),
 		V1(test_cgroupfs_made_and_removed_are_told),
 		V2(test_cgroupfs_late_parents_are_followed),
 		V1(test_cgroupfs_target_inside_target_both_are_told),
@@ -502,7 +379,6 @@ int main(void)
 		V2(test_cgroupfs_queue_overflow_scans_again),
 		V2(test_cgroupfs_without_inotify_says_so_and_scans),
 		V1(test_cgroupfs_no_hierarchy_is_down),
-		cmocka_unit_test(test_cgroupfs_host_hierarchies_are_followed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
