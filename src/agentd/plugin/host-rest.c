@@ -49,7 +49,7 @@ static void plugin_quarantine(struct host_plugin *plugin, const char *why)
 	plugin_stop(plugin, PLUGIN_QUARANTINED, "%s", why);
 	plugin_timer_set(plugin, until, on_rest_over);
 	log_full(LOG_ERR, &context, "plugin '%s' rests for %llu s: %s", context.plugin,
-		 (unsigned long long)(until > now ? (until - now) / USEC_PER_SEC : 0), why);
+		 (unsigned long long)((until > now ? until - now : 0) / USEC_PER_SEC + 1), why);
 }
 
 void plugin_rest(struct host_plugin *plugin, const char *why)
