@@ -144,7 +144,8 @@ static int node_watch(struct watch_tree *tree, struct node *node, size_t mount)
 	if (watch < 0) {
 		r = -errno;
 		node_unwatch(tree, node, mount);
-		if (r == -ENOENT || r == -ENOTDIR)
+		/* Life, except for the root of a hierarchy: that was unmounted. */
+		if ((r == -ENOENT || r == -ENOTDIR) && node->path[0] != '\0')
 			return 0;
 		tree->incomplete = true;
 		tree->out_of_watches |= r == -ENOSPC;
