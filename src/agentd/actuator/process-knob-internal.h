@@ -29,7 +29,8 @@ struct process_knob {
 	struct process_entry *entries; /* ascending by pid */
 	size_t count;
 	bool has_applied;
-	int64_t applied; /* the process value that apply wrote last */
+	int64_t applied;  /* the process value that apply wrote last */
+	bool is_replayed; /* the entries are the journal's, what was applied is not known */
 	atomic_bool stop;
 
 	/* of process_knob_start(), the loop's */
@@ -50,6 +51,10 @@ int process_value_write(int process_fd, int64_t value);
 /* 0 when the process that the entry names still lives; its fd to *ret_fd. -ESRCH else. */
 int process_entry_open(const struct process_knob *knob, const struct process_entry *entry,
 		       int *ret_fd);
+
+/* What the run before applied: what the first process that does not hold its original any more
+ * holds now. */
+void process_applied_infer(struct process_knob *knob);
 
 /* Give each of these entries that has no cookie of somebody else the group's, which is made when
  * there is none yet; or take it away. How many were changed, or -errno. */

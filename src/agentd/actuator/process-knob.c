@@ -167,10 +167,11 @@ static int knob_look(struct process_knob *knob)
 	cleanup_free struct process_entry *entries = NULL;
 	cleanup_free int *pids = NULL;
 	size_t pid_count = 0, count = 0;
-	int found = 0;
-	int listed =
-		process_list_read(knob->hierarchy, &knob->group, LIMIT_PIDS, &pids, &pid_count);
+	int found = 0, listed;
 
+	if (knob->is_replayed)
+		process_applied_infer(knob);
+	listed = process_list_read(knob->hierarchy, &knob->group, LIMIT_PIDS, &pids, &pid_count);
 	if (listed < 0 && listed != -E2BIG)
 		return listed;
 	entries = calloc(pid_count + knob->count + 1, sizeof(*entries));

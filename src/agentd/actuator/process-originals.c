@@ -113,6 +113,7 @@ int process_knob_parse(struct process_knob *knob, const char *text)
 		knob->count = originals.count;
 		knob->has_applied = originals.has_applied;
 		knob->applied = originals.applied;
+		knob->is_replayed = true;
 	}
 	(void)pthread_mutex_unlock(&knob->lock);
 	free(originals.entries);

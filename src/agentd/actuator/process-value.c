@@ -60,3 +60,20 @@ int process_entry_open(const struct process_knob *knob, const struct process_ent
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
+
+void process_applied_infer(struct process_knob *knob)
+{
+	for (size_t i = 0; i < knob->count && !knob->has_applied; i++) {
+		const struct process_entry *entry = &knob->entries[i];
+		cleanup_close int fd = -EBADF;
+		int64_t value;
+
+		if (process_entry_open(knob, entry, &fd) < 0 ||
+		    process_value_read(knob->knob, fd, entry->pid, &value) < 0 ||
+		    value == entry->original)
+			continue;
+		knob->applied = value;
+		knob->has_applied = true;
+	}
+	knob->is_replayed = false;
+}

@@ -248,6 +248,31 @@ static void test_process_knob_originals_survive_a_restart(void **state)
 	process_knob_free(after);
 }
 
+/* Forked between the daemon's end and its next start, by a process that is gone since. */
+static void test_process_knob_restore_orphan_born_while_down_gets_the_original(void **state)
+{
+	struct fixture *fixture = *state;
+	cleanup_strbuf struct strbuf text = { 0 };
+	struct process_knob *after = NULL;
+
+	score_set(fixture, fixture->children[0], "12");
+	procs_write(fixture, "pod/container", NULL, 0);
+	assert_int_equal(process_knob_look(fixture->knob), 1);
+	process_knob_originals(fixture->knob, &text);
+	assert_int_equal(process_knob_apply(fixture->knob, 900), 1);
+	score_set(fixture, fixture->children[1], "900");
+	procs_write(fixture, "pod/container", fixture->children + 1, 1);
+
+	assert_ok(process_knob_new(&fixture->root, &fixture->hierarchy, &fixture->group,
+				   KNOB_OOM_SCORE_ADJ, &after));
+	assert_ok(process_knob_parse(after, strbuf_text(&text)));
+	assert_int_equal(process_knob_look(after), 1);
+	assert_int_equal(process_knob_restore(after, 900), 2);
+	assert_int_equal(score_of(fixture, fixture->children[0]), 12);
+	assert_int_equal(score_of(fixture, fixture->children[1]), 12);
+	process_knob_free(after);
+}
+
 /* The pid of a process that the journal knows belongs to another by now. */
 static void test_process_knob_restore_recycled_pid_is_not_touched(void **state)
 {
@@ -528,6 +553,7 @@ int main(void)
 		TEST(test_process_knob_restore_changed_by_another_is_left),
 		TEST(test_process_knob_restore_ended_process_is_forgotten),
 		TEST(test_process_knob_originals_survive_a_restart),
+		TEST(test_process_knob_restore_orphan_born_while_down_gets_the_original),
 		TEST(test_process_knob_restore_recycled_pid_is_not_touched),
 		TEST(test_process_knob_restore_stopped_between_two_values_undoes_both),
 		TEST(test_process_knob_parse_malformed_is_einval),
