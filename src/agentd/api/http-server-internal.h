@@ -10,14 +10,26 @@
 #include "api/http-server.h"
 #include "list.h"
 
+/* Those of limits.h, except in a test that cannot wait for them. */
+struct http_limits {
+	unsigned int connections, idle_sec;
+	uint64_t request_usec;
+};
+
 struct http_server {
 	struct MHD_Daemon *daemon;
+	struct http_limits limits;
 	sd_event_source *io, *timer;
 	const struct http_route *routes;
 	void *data;
 	bool is_local;
+	bool has_room;           /* a connection was closed in this run */
 	struct list connections; /* by deadline */
 };
+
+/* http_server_new() with other limits. */
+int http_server_new_limited(sd_event *event, int fd, const struct http_route *routes, void *data,
+			    const struct http_limits *limits, struct http_server **ret);
 
 /* The body of a request while it comes in; libmicrohttpd keeps it between its calls. */
 struct upload;

@@ -37,7 +37,7 @@ struct connection {
 
 static void connection_renew(struct http_server *server, struct connection *connection)
 {
-	connection->deadline_usec = now_usec() + LIMIT_HTTP_REQUEST_SEC * USEC_PER_SEC;
+	connection->deadline_usec = now_usec() + server->limits.request_usec;
 	/* All have the same term, so appending keeps the list sorted. */
 	list_unlink(&connection->connections);
 	list_append(&server->connections, &connection->connections);
@@ -54,6 +54,7 @@ static void on_connection(void *data, struct MHD_Connection *handle, void **cont
 		if (connection)
 			list_unlink(&connection->connections);
 		free(connection);
+		server->has_room = true;
 		*context = NULL;
 		return;
 	}
@@ -104,7 +105,9 @@ static int timer_arm(struct http_server *server)
 	uint64_t now = now_usec(), at = UINT64_MAX;
 	int r;
 
-	if (MHD_get_timeout(server->daemon, &timeout_msec) == MHD_YES)
+	if (server->has_room)
+		at = now;
+	else if (MHD_get_timeout(server->daemon, &timeout_msec) == MHD_YES)
 		at = now + (uint64_t)timeout_msec * USEC_PER_MSEC;
 	if (!list_is_empty(&server->connections)) {
 		const struct connection *first =
@@ -120,15 +123,21 @@ static int timer_arm(struct http_server *server)
 	return sd_event_source_set_enabled(server->timer, SD_EVENT_ONESHOT);
 }
 
+/* At its limit of connections libmicrohttpd stops watching the listening socket, and starts again
+ * only in the run after the one that closed a connection: without that run, which no event asks
+ * for, nobody would ever be let in again. */
 static int server_run(struct http_server *server)
 {
 	MHD_UNSIGNED_LONG_LONG timeout_msec = 0;
+	bool has_work = true;
 
 	connections_expire(server);
-	for (int i = 0; i < RUNS_MAX; i++) {
+	for (int i = 0; has_work && i < RUNS_MAX; i++) {
+		server->has_room = false;
 		(void)MHD_run(server->daemon);
-		if (MHD_get_timeout(server->daemon, &timeout_msec) != MHD_YES || timeout_msec > 0)
-			break;
+		has_work = server->has_room ||
+			   (MHD_get_timeout(server->daemon, &timeout_msec) == MHD_YES &&
+			    timeout_msec == 0);
 	}
 	return timer_arm(server);
 }
@@ -189,11 +198,11 @@ static int daemon_start(struct http_server *server, int listen_fd)
 		return -errno;
 	server->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, copy,
-		MHD_OPTION_CONNECTION_LIMIT, LIMIT_HTTP_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-		LIMIT_HTTP_TIMEOUT_SEC, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)LIMIT_HTTP_HEADER_BYTES, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-		server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_LIMIT, server->limits.connections,
+		MHD_OPTION_CONNECTION_TIMEOUT, server->limits.idle_sec,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)LIMIT_HTTP_HEADER_BYTES,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, server, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 	if (!server->daemon) {
 		/* Some of its ways to fail close the socket and some do not. */
 		if (!is_same_socket(copy, &st))
@@ -205,8 +214,8 @@ static int daemon_start(struct http_server *server, int listen_fd)
 	return 0;
 }
 
-int http_server_new(sd_event *event, int fd, const struct http_route *routes, void *data,
-		    struct http_server **ret)
+int http_server_new_limited(sd_event *event, int fd, const struct http_route *routes, void *data,
+			    const struct http_limits *limits, struct http_server **ret)
 {
 	CLEANUP(http_server_freep) struct http_server *server = calloc(1, sizeof(*server));
 	struct sockaddr_storage address = { 0 };
@@ -221,6 +230,7 @@ int http_server_new(sd_event *event, int fd, const struct http_route *routes, vo
 	list_init(&server->connections);
 	server->routes = routes;
 	server->data = data;
+	server->limits = *limits;
 	server->is_local = address.ss_family == AF_UNIX;
 	r = daemon_start(server, fd);
 	if (r < 0)
@@ -230,6 +240,18 @@ int http_server_new(sd_event *event, int fd, const struct http_route *routes, vo
 		return r;
 	*ret = TAKE_PTR(server);
 	return 0;
+}
+
+int http_server_new(sd_event *event, int fd, const struct http_route *routes, void *data,
+		    struct http_server **ret)
+{
+	const struct http_limits limits = {
+		.connections = LIMIT_HTTP_CONNECTIONS,
+		.idle_sec = LIMIT_HTTP_TIMEOUT_SEC,
+		.request_usec = LIMIT_HTTP_REQUEST_SEC * USEC_PER_SEC,
+	};
+
+	return http_server_new_limited(event, fd, routes, data, &limits, ret);
 }
 
 struct http_server *http_server_free(struct http_server *server)

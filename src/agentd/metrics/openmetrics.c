@@ -31,7 +31,7 @@ static void value_add(struct strbuf *page, double value)
 		strbuf_add(page, "NaN");
 	} else if (isinf(value)) {
 		strbuf_add(page, value > 0 ? "+Inf" : "-Inf");
-	} else if (value >= -WHOLE_MAX && value <= WHOLE_MAX && trunc(value) == value) {
+	} else if (value >= -WHOLE_MAX && value <= WHOLE_MAX && (double)(int64_t)value == value) {
 		/* People read bytes and counts: no exponent. */
 		strbuf_addf(page, "%" PRId64, (int64_t)value);
 	} else {
