@@ -133,16 +133,14 @@ static int run_dump_fields(const struct daemon_options *options)
 {
 	struct config_errors errors = { 0 };
 	struct plugin_list plugins = { 0 };
-	char prefix[128];
 
 	(void)plugin_list_load(options->plugin_dir, &errors, &plugins);
 	print_config_errors(&errors);
 	config_errors_done(&errors);
-	settings_dump_fields(stdout, "", settings_fields);
-	for (size_t i = 0; i < plugins.count; i++) {
-		(void)snprintf(prefix, sizeof(prefix), "plugins.%s.", plugins.items[i]->table.name);
-		settings_dump_fields(stdout, prefix, plugins.items[i]->table.fields);
-	}
+	settings_dump_daemon(stdout);
+	for (size_t i = 0; i < plugins.count; i++)
+		settings_dump_plugin(stdout, plugins.items[i]->table.name,
+				     plugins.items[i]->table.fields);
 	plugin_list_done(&plugins);
 	return DAEMON_EXIT_OK;
 }
