@@ -116,8 +116,13 @@ void drift_note(struct actuator *actuator, struct holding *holding, const char *
 	};
 	uint64_t now = actuator_now(actuator);
 
+	uint64_t hash = hash_bytes(current, strlen(current));
+
+	/* Found by the event, and again before the write. */
+	if (holding->foreign_hash == hash)
+		return;
+	holding->foreign_hash = hash;
 	holding->foreign++;
-	holding->foreign_hash = hash_bytes(current, strlen(current));
 	actuator->stats.foreign_writes++;
 	if (now - holding->drift_usec > DRIFT_WINDOW_USEC || holding->drift_usec == 0) {
 		holding->drift_usec = now;
@@ -150,7 +155,6 @@ static void drift_decide(struct actuator *actuator, struct holding *holding, con
 		rule = DRIFT_ORIGINAL;
 	if (rule == DRIFT_ORIGINAL) {
 		holding_set_text(&holding->original, current);
-		holding_set_text(&holding->written, current);
 		most = DRIFT_NEW_ORIGINALS;
 	}
 	if (rule == DRIFT_YIELD || holding->drift_count > most) {
@@ -165,8 +169,6 @@ static void drift_decide(struct actuator *actuator, struct holding *holding, con
 		due_at(actuator, holding->retry_usec);
 		return;
 	}
-	/* Counted already: holding_learn() must not count it again. */
-	holding_set_text(&holding->written, current);
 	holding_unsettle(holding);
 	holding_settle(actuator, holding);
 }
@@ -199,14 +201,9 @@ void holding_check(struct actuator *actuator, struct holding *holding)
 		}
 		return;
 	}
-	/* The value that we yielded to: told once. */
-	if (holding->status == KNOB_YIELDED) {
-		if (holding->foreign_hash != hash_bytes(current, strlen(current)))
-			drift_note(actuator, holding, current);
-		return;
-	}
 	drift_note(actuator, holding, current);
-	drift_decide(actuator, holding, current);
+	if (holding->status != KNOB_YIELDED)
+		drift_decide(actuator, holding, current);
 }
 
 static void drift_group(struct actuator *actuator, const struct inotify_event *event)

@@ -41,14 +41,16 @@ static bool restore_is_locked(const struct knob_place *place)
 static bool restore_is_ours(const struct restore_item *item, int version, const char *current)
 {
 	enum knob knob = item->place.knob;
-	uint64_t number;
+	char reset[KNOB_TEXT_MAX];
 
 	if (item->written[0] && knob_same(knob, version, current, item->written))
 		return true;
 	if (item->previous[0] && knob_same(knob, version, current, item->previous))
 		return true;
-	return item->was_locked && knob_parse(knob, version, current, &number) == 0 &&
-	       number == RESTORE_WEIGHT_RESET;
+	return item->was_locked &&
+	       knob_format(knob, version, RESTORE_WEIGHT_RESET, current, reset, sizeof(reset)) ==
+		       0 &&
+	       knob_same(knob, version, current, reset);
 }
 
 static int restore_processes(const struct restore_item *item)

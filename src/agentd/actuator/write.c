@@ -115,6 +115,8 @@ static int write_file(struct actuator *actuator, struct holding *holding, uint64
 		holding_set_text(&holding->written, current);
 	else
 		r = write_and_read_back(actuator, holding, &file, text);
+	if (r == 0)
+		holding->foreign_hash = 0;
 	if (r == 0 && (holding->flags & HOLDING_WAS_LOCKED)) {
 		/* From here on the kernel's reset value would be somebody else's. */
 		holding->flags &= (uint16_t)~HOLDING_WAS_LOCKED;

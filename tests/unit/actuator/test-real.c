@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The actuator on this host's own kernel, in a group of its own. */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "actuator/actuator.h"
+#include "berth-test.h"
+#include "file.h"
+#include "fixture-copy.h"
+#include "macro.h"
+
+struct host {
+	struct sysroot root;
+	struct hierarchy hierarchy;
+	sd_event *event;
+	char name[64], dir[32];
+	int runtime_fd, cpu_fd;
+	struct cgroup *group;
+	struct actuator *actuator;
+	const char *why; /* not */
+};
+
+static void host_start(struct host *host)
+{
+	const struct actuator_context context = {
+		.event = host->event,
+		.root = &host->root,
+		.hierarchy = &host->hierarchy,
+		.runtime_fd = host->runtime_fd,
+	};
+	const struct actuator_options options = {
+		.reconcile_interval_usec = 30 * USEC_PER_SEC,
+		.previous_lease_usec = 60 * USEC_PER_SEC,
+	};
+
+	assert_ok(actuator_new(&context, &options, &host->actuator));
+}
+
+static int host_open(void **state)
+{
+	struct host *host = calloc(1, sizeof(*host));
+
+	assert_non_null(host);
+	*state = host;
+	host->runtime_fd = host->cpu_fd = -EBADF;
+	assert_ok(sysroot_open(NULL, &host->root));
+	assert_ok(hierarchy_open(&host->root, &host->hierarchy));
+	(void)snprintf(host->name, sizeof(host->name), "berth.test.%d", getpid());
+	(void)snprintf(host->dir, sizeof(host->dir), "/tmp/berth-real.XXXXXX");
+	assert_non_null(mkdtemp(host->dir));
+	host->runtime_fd = open(host->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_ok(sd_event_new(&host->event));
+
+	const struct hierarchy_mount *cpu = &host->hierarchy.mounts[CONTROLLER_CPU];
+
+	if (cpu->version == 0) {
+		host->why = "the cpu controller is mounted nowhere";
+		return 0;
+	}
+	if (mkdirat(cpu->fd, host->name, 0755) < 0) {
+		host->why = "no group can be made in the cpu hierarchy";
+		return 0;
+	}
+	assert_ok(cgroup_new(&host->hierarchy, host->name, &host->group));
+	host->cpu_fd = cgroup_open(&host->hierarchy, host->group, CONTROLLER_CPU);
+	assert_true(host->cpu_fd >= 0);
+	if (faccessat(host->cpu_fd, "cpu.idle", W_OK, 0) < 0) {
+		host->why = "this kernel, or this group, has no cpu.idle";
+		return 0;
+	}
+	host_start(host);
+	return 0;
+}
+
+static int host_close(void **state)
+{
+	struct host *host = *state;
+	const struct hierarchy_mount *cpu = &host->hierarchy.mounts[CONTROLLER_CPU];
+
+	host->actuator = actuator_free(host->actuator);
+	if (host->cpu_fd >= 0)
+		(void)close(host->cpu_fd);
+	if (cpu->version)
+		(void)unlinkat(cpu->fd, host->name, AT_REMOVEDIR);
+	host->group = cgroup_free(host->group);
+	sd_event_unref(host->event);
+	(void)close(host->runtime_fd);
+	fixture_remove(host->dir);
+	hierarchy_done(&host->hierarchy);
+	sysroot_done(&host->root);
+	free(host);
+	return 0;
+}
+
+static struct host *host_or_skip(void **state)
+{
+	struct host *host = *state;
+
+	if (host->why) {
+		print_message("# skipped: %s\n", host->why);
+		skip();
+	}
+	return host;
+}
+
+static int host_claim(struct host *host, enum knob knob, uint64_t number)
+{
+	const struct actuator_target target = {
+		.target = { .kind = TARGET_WORKLOAD, .id = 1 },
+		.group = host->group,
+		.label = "test",
+	};
+	const struct knob_value value = { .number = number };
+
+	return actuator_claim(host->actuator, "test", &target, knob, &value, 0, "a test");
+}
+
+static bool host_is_v1(const struct host *host)
+{
+	return host->hierarchy.mounts[CONTROLLER_CPU].version == 1;
+}
+
+static void assert_file(const struct host *host, const char *v1, const char *v2, const char *text)
+{
+	char now[128];
+
+	assert_ok(file_read(host->cpu_fd, host_is_v1(host) ? v1 : v2, now, sizeof(now)));
+	assert_string_equal(now, text);
+}
+
+static void set_weight(const struct host *host, const char *shares, const char *weight)
+{
+	const char *text = host_is_v1(host) ? shares : weight;
+	int fd = openat(host->cpu_fd, host_is_v1(host) ? "cpu.shares" : "cpu.weight",
+			O_WRONLY | O_CLOEXEC);
+
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	(void)close(fd);
+}
+
+static void test_actuator_claim_idle_real_weight_comes_back(void **state)
+{
+	struct host *host = host_or_skip(state);
+
+	set_weight(host, "2048", "200");
+	assert_ok(host_claim(host, KNOB_CPU_IDLE, 1));
+	assert_file(host, "cpu.idle", "cpu.idle", "1");
+	/* Claimed while the kernel refuses it. */
+	assert_ok(host_claim(host, KNOB_CPU_WEIGHT, 50));
+	assert_ok(host_claim(host, KNOB_CPU_IDLE, 0));
+	assert_file(host, "cpu.idle", "cpu.idle", "0");
+	assert_file(host, "cpu.shares", "cpu.weight", host_is_v1(host) ? "512" : "50");
+	assert_ok(host_claim(host, KNOB_CPU_IDLE, 1));
+	actuator_drop_owner(host->actuator, "test");
+	assert_file(host, "cpu.idle", "cpu.idle", "0");
+	assert_file(host, "cpu.shares", "cpu.weight", host_is_v1(host) ? "2048" : "200");
+}
+
+static void test_actuator_claim_quota_real_is_restored(void **state)
+{
+	struct host *host = host_or_skip(state);
+
+	assert_ok(host_claim(host, KNOB_CPU_QUOTA_USEC, 50000));
+	assert_file(host, "cpu.cfs_quota_us", "cpu.max",
+		    host_is_v1(host) ? "50000" : "50000 100000");
+	assert_ok(host_claim(host, KNOB_CPU_QUOTA_USEC, UINT64_MAX));
+	assert_file(host, "cpu.cfs_quota_us", "cpu.max", host_is_v1(host) ? "-1" : "max 100000");
+	assert_ok(host_claim(host, KNOB_CPU_QUOTA_USEC, 20000));
+	actuator_drop_owner(host->actuator, "test");
+	assert_file(host, "cpu.cfs_quota_us", "cpu.max", host_is_v1(host) ? "-1" : "max 100000");
+}
+
+static void test_actuator_drift_real_write_is_noticed(void **state)
+{
+	struct host *host = host_or_skip(state);
+	struct actuator_stats stats;
+
+	assert_ok(host_claim(host, KNOB_CPU_WEIGHT, 50));
+	while (sd_event_run(host->event, 20 * USEC_PER_MSEC) > 0)
+		;
+	set_weight(host, "3072", "300");
+	while (sd_event_run(host->event, 20 * USEC_PER_MSEC) > 0)
+		;
+	actuator_stats(host->actuator, &stats);
+	assert_int_equal(stats.foreign_writes, 1);
+	assert_file(host, "cpu.shares", "cpu.weight", host_is_v1(host) ? "512" : "50");
+	actuator_drop_owner(host->actuator, "test");
+	assert_file(host, "cpu.shares", "cpu.weight", host_is_v1(host) ? "3072" : "300");
+}
+
+static void test_actuator_restore_journal_real_after_a_kill(void **state)
+{
+	struct host *host = host_or_skip(state);
+
+	set_weight(host, "2048", "200");
+	assert_ok(host_claim(host, KNOB_CPU_WEIGHT, 50));
+	assert_ok(host_claim(host, KNOB_CPU_IDLE, 1));
+	/* Leaves all as it is, as a kill does. */
+	host->actuator = actuator_free(host->actuator);
+	assert_file(host, "cpu.idle", "cpu.idle", "1");
+	assert_int_equal(actuator_restore_journal(&host->root, &host->hierarchy, host->runtime_fd,
+						  NULL, NULL),
+			 0);
+	assert_file(host, "cpu.idle", "cpu.idle", "0");
+	assert_file(host, "cpu.shares", "cpu.weight", host_is_v1(host) ? "2048" : "200");
+	host_start(host);
+}
+
+static void test_actuator_claim_real_group_removed(void **state)
+{
+	struct host *host = host_or_skip(state);
+	const struct hierarchy_mount *cpu = &host->hierarchy.mounts[CONTROLLER_CPU];
+	struct actuator_stats stats;
+
+	assert_ok(host_claim(host, KNOB_CPU_WEIGHT, 50));
+	assert_int_equal(unlinkat(cpu->fd, host->name, AT_REMOVEDIR), 0);
+	assert_ok(host_claim(host, KNOB_CPU_WEIGHT, 60));
+	while (sd_event_run(host->event, 20 * USEC_PER_MSEC) > 0)
+		;
+	actuator_drop_owner(host->actuator, "test");
+	actuator_stats(host->actuator, &stats);
+	assert_int_equal(stats.holdings, 0);
+	assert_int_equal(stats.watches, 0);
+	assert_int_equal(stats.restore_errors, 0);
+	assert_int_equal(stats.write_errors, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_actuator_claim_idle_real_weight_comes_back,
+						host_open, host_close),
+		cmocka_unit_test_setup_teardown(test_actuator_claim_quota_real_is_restored,
+						host_open, host_close),
+		cmocka_unit_test_setup_teardown(test_actuator_drift_real_write_is_noticed,
+						host_open, host_close),
+		cmocka_unit_test_setup_teardown(test_actuator_restore_journal_real_after_a_kill,
+						host_open, host_close),
+		cmocka_unit_test_setup_teardown(test_actuator_claim_real_group_removed, host_open,
+						host_close),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
