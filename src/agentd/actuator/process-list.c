@@ -173,6 +173,23 @@ int process_list_controller(const struct cgroup *group)
 	return -ENOENT;
 }
 
+int process_list_identify(const struct hierarchy *hierarchy, struct cgroup *group, uint64_t inode)
+{
+	for (int i = 0; i < CONTROLLER_MAX; i++) {
+		struct cgroup probe = { .path = group->path };
+		int fd;
+
+		probe.inode[i] = inode;
+		fd = cgroup_open(hierarchy, &probe, (enum controller)i);
+		if (fd < 0)
+			continue;
+		(void)close_keep_errno(fd);
+		group->inode[i] = inode;
+		return 0;
+	}
+	return -ENOENT;
+}
+
 int process_list_read(const struct hierarchy *hierarchy, const struct cgroup *group, size_t limit,
 		      int **ret_pids, size_t *ret_count)
 {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "actuator/actuator-internal.h"
+#include "actuator/process-list.h"
 #include "strbuf.h"
 
 /* originals: where the text of a process knob goes. */
@@ -28,6 +29,13 @@ static int record_fill(const struct actuator *actuator, const struct holding *ho
 	};
 	if (row->flags & KNOB_HOST)
 		ret->inode = 0;
+	/* Processes are found by any hierarchy: a v1 host may have none with memory (6.12 without
+	 * CONFIG_MEMCG_V1). */
+	if (row->flags & KNOB_PROCESSES) {
+		int controller = process_list_controller(&holding->group->cgroup);
+
+		ret->inode = controller < 0 ? 0 : holding->group->cgroup.inode[controller];
+	}
 	if (holding->processes) {
 		process_knob_originals(holding->processes, originals);
 		ret->original = strbuf_text(originals);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "actuator/actuator-internal.h"
+#include "actuator/process-list.h"
 
 /* What the file holds, told by the record. */
 static int replay_read(const struct actuator *actuator, const struct holding *holding, char *text,
@@ -85,6 +86,11 @@ static int replay_group(struct actuator *actuator, const struct journal_record *
 		return path[0] ? -EINVAL : group_get(actuator, &cgroup, ret);
 	if (cgroup_path_check(path) < 0)
 		return -EINVAL;
+	if (row->flags & KNOB_PROCESSES) {
+		int r = process_list_identify(actuator->context.hierarchy, &cgroup, record->inode);
+
+		return r < 0 ? r : group_get(actuator, &cgroup, ret);
+	}
 	cgroup.inode[row->controller] = record->inode;
 	fd = cgroup_open(actuator->context.hierarchy, &cgroup, row->controller);
 	if (fd < 0)

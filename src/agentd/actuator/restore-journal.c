@@ -7,6 +7,7 @@
 #include "actuator/actuator.h"
 #include "actuator/journal.h"
 #include "actuator/process-knob.h"
+#include "actuator/process-list.h"
 #include "actuator/restore.h"
 #include "cleanup.h"
 #include "macro.h"
@@ -16,7 +17,8 @@ struct restore_entry {
 	enum knob knob;
 	uint64_t inode, number;
 	bool was_locked;
-	char *path, *original, *previous, *written;
+	char *path; /* and the texts behind it */
+	const char *original, *previous, *written;
 };
 
 struct restore_list {
@@ -27,20 +29,46 @@ struct restore_list {
 
 static void restore_list_done(struct restore_list *list)
 {
-	for (size_t i = 0; i < list->count; i++) {
+	for (size_t i = 0; i < list->count; i++)
 		free(list->entries[i].path);
-		free(list->entries[i].original);
-		free(list->entries[i].previous);
-		free(list->entries[i].written);
-	}
 	free(list->entries);
+}
+
+/* One allocation for all four texts, which begins with the path. */
+static int restore_entry_init(struct restore_entry *entry, const struct journal_record *record,
+			      const struct journal_slot *slot)
+{
+	const char *texts[] = { record->path, record->original, record->previous, record->next };
+	size_t offsets[ARRAY_SIZE(texts)], size = 0;
+	char *copy;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		offsets[i] = size;
+		size += strlen(texts[i]) + 1;
+	}
+	copy = malloc(size);
+	if (!copy)
+		return -ENOMEM;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		memcpy(copy + offsets[i], texts[i], strlen(texts[i]) + 1);
+	*entry = (struct restore_entry){
+		.slot = *slot,
+		.knob = (enum knob)record->knob,
+		.inode = record->inode,
+		.number = record->number,
+		.was_locked = record->flags & JOURNAL_LOCKED,
+		.path = copy,
+		.original = copy + offsets[1],
+		.previous = copy + offsets[2],
+		.written = copy + offsets[3],
+	};
+	return 0;
 }
 
 static void restore_list_add(void *data, struct journal *journal,
 			     const struct journal_record *record, const struct journal_slot *slot)
 {
 	struct restore_list *list = data;
-	struct restore_entry *entry;
 
 	(void)journal;
 	/* Of a later version of Berth, which alone knows how. */
@@ -59,20 +87,10 @@ static void restore_list_add(void *data, struct journal *journal,
 		list->entries = grown;
 		list->capacity = capacity;
 	}
-	entry = &list->entries[list->count++];
-	*entry = (struct restore_entry){
-		.slot = *slot,
-		.knob = (enum knob)record->knob,
-		.inode = record->inode,
-		.number = record->number,
-		.was_locked = record->flags & JOURNAL_LOCKED,
-		.path = strdup(record->path),
-		.original = strdup(record->original),
-		.previous = strdup(record->previous),
-		.written = strdup(record->next),
-	};
-	if (!entry->path || !entry->original || !entry->previous || !entry->written)
+	if (restore_entry_init(&list->entries[list->count], record, slot) < 0)
 		list->error = -ENOMEM;
+	else
+		list->count++;
 }
 
 static int restore_entry_compare(const void *a, const void *b)
@@ -108,7 +126,13 @@ static int restore_entry_run(const struct sysroot *root, const struct hierarchy 
 		return -EINVAL;
 	group.inode[row->controller] = entry->inode;
 	if (row->flags & KNOB_PROCESSES) {
-		int r = process_knob_new(root, hierarchy, &group, entry->knob, &processes);
+		int r;
+
+		group.inode[row->controller] = 0;
+		/* In none: the group is gone, which is for process_knob_restore() to judge. */
+		if (process_list_identify(hierarchy, &group, entry->inode) < 0)
+			group.inode[row->controller] = entry->inode;
+		r = process_knob_new(root, hierarchy, &group, entry->knob, &processes);
 
 		if (r == 0 && entry->original[0])
 			r = process_knob_parse(processes, entry->original);
