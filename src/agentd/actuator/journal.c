@@ -9,6 +9,7 @@
 
 #include "actuator/failpoint.h"
 #include "actuator/journal-record.h"
+#include "actuator/journal-scan.h"
 #include "cleanup.h"
 #include "hashmap.h"
 #include "limits.h"
@@ -90,98 +91,6 @@ static int journal_load(int fd, char **ret_data, size_t *ret_size)
 	*ret_data = TAKE_PTR(data);
 	*ret_size = size;
 	return 0;
-}
-
-struct journal_entry {
-	const char *data; /* of the last record of its id; NULL once released */
-	uint32_t size;
-};
-
-struct journal_scan {
-	struct hashmap by_id; /* to entries, plus one */
-	struct journal_entry *entries;
-	size_t count, capacity;
-	size_t end; /* of the last good record */
-	uint64_t last_id;
-	struct journal_found found;
-};
-
-static int journal_scan_note(struct journal_scan *scan, const struct journal_record *record,
-			     const char *data, uint32_t size)
-{
-	uintptr_t index = (uintptr_t)hashmap_get_u64(&scan->by_id, record->id);
-
-	scan->last_id = MAX(scan->last_id, record->id);
-	if (index == 0) {
-		if (record->released)
-			return 0;
-		if (scan->count == scan->capacity) {
-			size_t capacity = scan->capacity ? scan->capacity * 2 : 64;
-			void *grown = reallocarray(scan->entries, capacity, sizeof(*scan->entries));
-
-			if (!grown)
-				return -ENOMEM;
-			scan->entries = grown;
-			scan->capacity = capacity;
-		}
-		index = scan->count + 1;
-		int r = hashmap_put_u64(&scan->by_id, record->id, (void *)index);
-
-		if (r < 0)
-			return r;
-		scan->count++;
-	}
-	scan->entries[index - 1] = (struct journal_entry){
-		.data = record->released ? NULL : data,
-		.size = size,
-	};
-	if (record->released)
-		(void)hashmap_remove_u64(&scan->by_id, record->id);
-	return 0;
-}
-
-/* What follows a damaged record is still worth having: each record stands for itself. */
-static int journal_scan(struct journal_scan *scan, const char *data, size_t size)
-{
-	size_t offset = 0;
-
-	while (offset < size) {
-		struct journal_record record;
-		int r = journal_decode(data + offset, size - offset, &record);
-
-		if (r == -EAGAIN && !scan->found.torn) {
-			scan->found.torn = true;
-			scan->end = offset;
-		}
-		if (r < 0) {
-			const char *next = memchr(data + offset + 1, 'B', size - offset - 1);
-
-			/* The body of a torn record is no record either. */
-			if (r == -EBADMSG && !scan->found.torn)
-				scan->found.bad = true;
-			if (!next)
-				break;
-			offset = (size_t)(next - data);
-			continue;
-		}
-		/* A whole record behind what looked torn: damage, not a kill. */
-		if (scan->found.torn)
-			scan->found.bad = true;
-		int noted = journal_scan_note(scan, &record, data + offset, (uint32_t)r);
-
-		if (noted < 0)
-			return noted;
-		offset += (size_t)r;
-		if (!scan->found.torn && !scan->found.bad)
-			scan->end = offset;
-	}
-	return 0;
-}
-
-static void journal_scan_done(struct journal_scan *scan)
-{
-	hashmap_done(&scan->by_id);
-	free(scan->entries);
 }
 
 /* The damaged file is kept for a person to look at; a new one takes over what could be read. */
