@@ -28,7 +28,7 @@ struct pool_thread {
 };
 
 struct pool_job {
-	struct list link; /* in queue, running or finished */
+	struct list link; /* in queue, running, finished or spare */
 	int (*fn)(void *job);
 	void (*done)(void *data, void *job, int result);
 	void *job, *data;
@@ -45,19 +45,11 @@ struct worker_pool {
 	pthread_cond_t ended; /* a job has left `running` */
 	bool stopping;
 	unsigned int lives, idle, queued;
-	struct list queue, running, finished;
+	struct list queue, running, finished, spare;
+	struct pool_job *jobs; /* all that there can be: queue_limit and one a thread */
+	size_t jobs_used;      /* the rest were never needed, nor their pages touched */
 	struct pool_thread threads[];
 };
-
-static void jobs_free(struct list *jobs)
-{
-	struct pool_job *job, *next;
-
-	list_foreach_safe (job, next, jobs, link) {
-		list_unlink(&job->link);
-		free(job);
-	}
-}
 
 /* With the lock held. False when the thread is to end. */
 static bool pool_wait(struct worker_pool *pool)
@@ -107,22 +99,33 @@ static void *pool_thread_run(void *argument)
 	return NULL;
 }
 
-static struct pool_job *pool_next_finished(struct worker_pool *pool)
+/* With the lock held. */
+static void job_release(struct worker_pool *pool, struct pool_job *job)
 {
-	struct pool_job *job = NULL;
+	list_unlink(&job->link);
+	list_append(&pool->spare, &job->link);
+}
+
+static bool pool_next_finished(struct worker_pool *pool, struct pool_job *ret)
+{
+	struct pool_job *job;
+	bool any;
 
 	(void)pthread_mutex_lock(&pool->lock);
-	if (!list_is_empty(&pool->finished)) {
+	any = !list_is_empty(&pool->finished);
+	if (any) {
 		job = list_entry(pool->finished.next, struct pool_job, link);
-		list_unlink(&job->link);
+		*ret = *job;
+		job_release(pool, job);
 	}
 	(void)pthread_mutex_unlock(&pool->lock);
-	return job;
+	return any;
 }
 
 static int on_finished(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct worker_pool *pool = data;
+	struct pool_job job;
 	uint64_t count;
 
 	(void)source;
@@ -131,14 +134,10 @@ static int on_finished(sd_event_source *source, int fd, uint32_t events, void *d
 		return -errno;
 	/* One at a time from the shared list, so that done() may cancel one that waits behind it.
 	 */
-	for (;;) {
-		cleanup_free struct pool_job *job = pool_next_finished(pool);
-
-		if (!job)
-			return 0;
-		if (job->done)
-			job->done(job->data, job->job, job->result);
-	}
+	while (pool_next_finished(pool, &job))
+		if (job.done)
+			job.done(job.data, job.job, job.result);
+	return 0;
 }
 
 static int pool_init_locks(struct worker_pool *pool)
@@ -175,12 +174,16 @@ int worker_pool_new(sd_event *event, unsigned int threads, unsigned int queue_li
 	list_init(&pool->queue);
 	list_init(&pool->running);
 	list_init(&pool->finished);
+	list_init(&pool->spare);
 	r = pool_init_locks(pool);
 	pool->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (pool->event_fd < 0)
 		return -errno;
 	if (r < 0)
 		return r;
+	pool->jobs = calloc((size_t)queue_limit + threads, sizeof(*pool->jobs));
+	if (!pool->jobs)
+		return -ENOMEM;
 	r = sd_event_add_io(event, &pool->source, pool->event_fd, EPOLLIN, on_finished, pool);
 	if (r < 0)
 		return r;
@@ -195,19 +198,18 @@ struct worker_pool *worker_pool_free(struct worker_pool *pool)
 		return NULL;
 	(void)pthread_mutex_lock(&pool->lock);
 	pool->stopping = true;
-	jobs_free(&pool->queue);
 	(void)pthread_cond_broadcast(&pool->work);
 	(void)pthread_mutex_unlock(&pool->lock);
 	/* Only this, the loop's thread, moves a slot to or from THREAD_NONE. */
 	for (unsigned int i = 0; i < pool->thread_limit; i++)
 		if (pool->threads[i].pool)
 			(void)pthread_join(pool->threads[i].id, NULL);
-	jobs_free(&pool->finished);
 	sd_event_source_disable_unref(pool->source);
 	(void)close_keep_errno(pool->event_fd);
 	(void)pthread_cond_destroy(&pool->work);
 	(void)pthread_cond_destroy(&pool->ended);
 	(void)pthread_mutex_destroy(&pool->lock);
+	free(pool->jobs);
 	free(pool);
 	return NULL;
 }
@@ -274,6 +276,22 @@ static int pool_make_room(struct worker_pool *pool)
 	return pool->lives > 0 ? 0 : r;
 }
 
+/* With the lock held. What has finished and waits for the loop takes room as well: a loop that does
+ * not keep up is no reason to grow. */
+static struct pool_job *job_take(struct worker_pool *pool)
+{
+	struct pool_job *job;
+
+	if (!list_is_empty(&pool->spare)) {
+		job = list_entry(pool->spare.next, struct pool_job, link);
+		list_unlink(&job->link);
+		return job;
+	}
+	if (pool->jobs_used == (size_t)pool->queue_limit + pool->thread_limit)
+		return NULL;
+	return &pool->jobs[pool->jobs_used++];
+}
+
 int worker_pool_add(struct worker_pool *pool, int (*fn)(void *job),
 		    void (*done)(void *data, void *job, int result), void *job, void *data)
 {
@@ -282,14 +300,14 @@ int worker_pool_add(struct worker_pool *pool, int (*fn)(void *job),
 
 	(void)pthread_mutex_lock(&pool->lock);
 	r = pool_make_room(pool);
-	entry = r == 0 ? calloc(1, sizeof(*entry)) : NULL;
+	entry = r == 0 ? job_take(pool) : NULL;
 	if (entry) {
 		*entry = (struct pool_job){ .fn = fn, .done = done, .job = job, .data = data };
 		list_append(&pool->queue, &entry->link);
 		pool->queued++;
 		(void)pthread_cond_signal(&pool->work);
 	} else if (r == 0) {
-		r = -ENOMEM;
+		r = -EAGAIN;
 	}
 	(void)pthread_mutex_unlock(&pool->lock);
 	return r;
@@ -312,8 +330,7 @@ int worker_pool_cancel(struct worker_pool *pool, const void *job)
 
 	(void)pthread_mutex_lock(&pool->lock);
 	while ((entry = jobs_find(&pool->queue, job))) {
-		list_unlink(&entry->link);
-		free(entry);
+		job_release(pool, entry);
 		pool->queued--;
 		found = 1;
 	}
@@ -322,8 +339,7 @@ int worker_pool_cancel(struct worker_pool *pool, const void *job)
 		(void)pthread_cond_wait(&pool->ended, &pool->lock);
 	}
 	while ((entry = jobs_find(&pool->finished, job))) {
-		list_unlink(&entry->link);
-		free(entry);
+		job_release(pool, entry);
 		found = 1;
 	}
 	(void)pthread_mutex_unlock(&pool->lock);
