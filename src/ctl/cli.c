@@ -38,18 +38,6 @@ __attribute__((format(printf, 2, 3))) static int cli_refuse(struct cli *cli, con
 	return -EINVAL;
 }
 
-static int option_find(const struct cli_option *options, const char *name, size_t length,
-		       char letter)
-{
-	for (int i = 0; options && options[i].name; i++) {
-		if (letter ? options[i].letter == letter
-			   : strlen(options[i].name) == length &&
-				     strncmp(options[i].name, name, length) == 0)
-			return i;
-	}
-	return -ENOENT;
-}
-
 static int global_set(struct cli *cli, enum global_option option, const char *value)
 {
 	switch (option) {
@@ -87,38 +75,65 @@ struct typed {
 	const char *next; /* the word after it, or NULL */
 };
 
+static bool option_matches(const struct cli_option *option, const struct typed *typed)
+{
+	if (typed->letter)
+		return option->letter == typed->letter;
+	return strlen(option->name) == typed->length &&
+	       strncmp(option->name, typed->name, typed->length) == 0;
+}
+
+/* The command's own, else the global one; NULL for neither. *ret_place is where in its table. */
+static const struct cli_option *option_find(const struct cli *cli, const struct typed *typed,
+					    bool *ret_own, size_t *ret_place)
+{
+	const struct cli_option *const tables[] = { cli->command ? cli->command->options : NULL,
+						    global_options };
+
+	for (size_t table = 0; table < 2; table++)
+		for (size_t i = 0; tables[table] && tables[table][i].name; i++)
+			if (option_matches(&tables[table][i], typed)) {
+				*ret_own = table == 0;
+				*ret_place = i;
+				return &tables[table][i];
+			}
+	return NULL;
+}
+
+static int option_unknown(struct cli *cli, const struct typed *typed)
+{
+	const char *where = cli->command ? "" : " before the command";
+
+	if (typed->letter)
+		return cli_refuse(cli, "there is no option -%c%s", typed->letter, where);
+	return cli_refuse(cli, "there is no option --%.*s%s", (int)typed->length, typed->name,
+			  where);
+}
+
 /* 0, or 1 when the next word was its argument. */
 static int option_take(struct cli *cli, const struct typed *typed)
 {
-	const struct cli_option *own = cli->command ? cli->command->options : NULL;
-	int global = option_find(global_options, typed->name, typed->length, typed->letter);
-	int local = option_find(own, typed->name, typed->length, typed->letter);
-	const struct cli_option *option = local >= 0    ? &own[local]
-					  : global >= 0 ? &global_options[global]
-							: NULL;
+	bool own = false;
+	size_t place = 0;
+	const struct cli_option *option = option_find(cli, typed, &own, &place);
 	const char *value = typed->glued;
-	int r;
+	int r = 0;
 
-	if (!option && typed->letter)
-		return cli_refuse(cli, "there is no option -%c%s", typed->letter,
-				  cli->command ? "" : " before the command");
 	if (!option)
-		return cli_refuse(cli, "there is no option --%.*s%s", (int)typed->length,
-				  typed->name, cli->command ? "" : " before the command");
+		return option_unknown(cli, typed);
 	if (!option->argument && value)
 		return cli_refuse(cli, "--%s takes no value", option->name);
 	if (option->argument && !value)
 		value = typed->next;
-	if (option->argument && !value)
+	if (!value && option->argument)
 		return cli_refuse(cli, "--%s needs %s", option->name, option->argument);
-	if (local >= 0) {
-		cli->values[local] = value ? value : "";
-	} else {
-		r = global_set(cli, (enum global_option)global, value);
-		if (r < 0)
-			return r;
-	}
-	return option->argument && !typed->glued;
+	if (!value)
+		value = "";
+	if (own)
+		cli->values[place] = value;
+	else
+		r = global_set(cli, (enum global_option)place, value);
+	return r < 0 ? r : option->argument && !typed->glued;
 }
 
 static int long_take(struct cli *cli, const char *word, const char *next)
@@ -137,12 +152,11 @@ static int short_take(struct cli *cli, const char *word, const char *next)
 	int r = 0;
 
 	for (const char *at = word + 1; *at; at++) {
-		const struct cli_option *own = cli->command ? cli->command->options : NULL;
 		struct typed typed = { .name = "", .letter = *at, .next = next };
-		int global = option_find(global_options, "", 0, *at);
-		int local = option_find(own, "", 0, *at);
-		bool takes = local >= 0 ? own[local].argument != NULL
-					: global >= 0 && global_options[global].argument;
+		bool own;
+		size_t place;
+		const struct cli_option *option = option_find(cli, &typed, &own, &place);
+		bool takes = option && option->argument;
 
 		if (takes && at[1])
 			typed.glued = at + 1;

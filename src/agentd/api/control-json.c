@@ -10,8 +10,11 @@
 json_t *json_text(const char *text)
 {
 	struct strbuf safe cleanup_strbuf = {};
-	json_t *string = json_string(text ? text : "");
+	json_t *string;
 
+	if (!text)
+		text = "";
+	string = json_string(text);
 	if (string)
 		return string;
 	for (const char *at = text; *at; at++)
