@@ -190,6 +190,9 @@ static int daemon_serve(struct daemon *daemon)
 	int fd = http_listen_unix(daemon->runtime_fd, CONTROL_SOCKET, CONTROL_MODE,
 				  group ? group->gr_gid : (gid_t)-1);
 
+	/* Not root and not in the group: the socket stays this user's own. */
+	if (fd == -EPERM && group)
+		fd = http_listen_unix(daemon->runtime_fd, CONTROL_SOCKET, CONTROL_MODE, (gid_t)-1);
 	if (fd < 0) {
 		log_error("cannot listen on '%s/%s': %s", daemon->options->runtime_dir,
 			  CONTROL_SOCKET, strerror(-fd));
