@@ -47,7 +47,7 @@ static int reclaim_step(struct action_run *run)
 	(void)snprintf(text, sizeof(text), "%" PRIu64, run->step_bytes);
 	r = slow_writer_add(run->actions->context.slow_writer, fd, text, on_reclaimed, run);
 	if (r == 0)
-		fd = -EBADF; /* the slow writer's */
+		(void)TAKE_FD(fd); /* the slow writer's */
 	return r;
 }
 

@@ -14,7 +14,7 @@
 #include "log.h"
 #include "macro.h"
 
-#define OWNERS_MAX  (2u * LIMIT_PLUGINS)
+#define OWNERS_MAX  ((size_t)2 * LIMIT_PLUGINS)
 #define WINDOW_USEC (60 * USEC_PER_SEC)
 
 const char *action_name(enum action action)

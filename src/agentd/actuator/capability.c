@@ -37,8 +37,8 @@ __attribute__((format(printf, 3, 4))) static void tell(struct capability *capabi
 {
 	va_list arguments;
 
-	capability->available = available;
 	va_start(arguments, format);
+	capability->available = available;
 	(void)vsnprintf(capability->detail, sizeof(capability->detail), format, arguments);
 	va_end(arguments);
 }

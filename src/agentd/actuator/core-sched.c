@@ -24,7 +24,7 @@
 #define SCOPE_THREAD       0u
 #define SCOPE_THREAD_GROUP 1u
 
-#define HELPER_STACK_BYTES (64u * 1024)
+#define HELPER_STACK_BYTES ((size_t)64 * 1024)
 
 static int core_sched_prctl(unsigned int command, int pid, unsigned int scope, uint64_t *ret_cookie)
 {

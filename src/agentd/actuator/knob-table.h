@@ -42,8 +42,8 @@ enum knob_flags {
 struct knob_row {
 	const char *name; /* as users read it: "cpu.idle" */
 	enum controller controller;
-	const char *file_v1, *file_v2; /* NULL: no such file in that version */
 	enum knob_type type;
+	const char *file_v1, *file_v2; /* NULL: no such file in that version */
 	uint64_t min, max;
 	enum knob_merge merge;
 	enum knob_drift drift;

@@ -176,8 +176,8 @@ static int number_parse(enum knob knob, const char *text, uint64_t *ret)
 
 int knob_parse(enum knob knob, int version, const char *text, uint64_t *ret)
 {
-	struct quota quota;
-	uint64_t number;
+	struct quota quota = { .period = 0 };
+	uint64_t number = 0;
 	int r;
 
 	if ((unsigned int)knob >= KNOB_MAX)

@@ -207,7 +207,7 @@ static int entry_apply(const struct process_knob *knob, const struct process_ent
 		       int64_t value)
 {
 	cleanup_close int fd = -EBADF;
-	int64_t current;
+	int64_t current = 0;
 	int r = process_entry_open(knob, entry, &fd);
 
 	if (r == 0)

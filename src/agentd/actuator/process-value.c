@@ -66,7 +66,7 @@ void process_applied_infer(struct process_knob *knob)
 	for (size_t i = 0; i < knob->count && !knob->has_applied; i++) {
 		const struct process_entry *entry = &knob->entries[i];
 		cleanup_close int fd = -EBADF;
-		int64_t value;
+		int64_t value = 0;
 
 		if (process_entry_open(knob, entry, &fd) < 0 ||
 		    process_value_read(knob->knob, fd, entry->pid, &value) < 0 ||

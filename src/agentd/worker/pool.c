@@ -12,7 +12,7 @@
 #include "list.h"
 #include "macro.h"
 
-#define POOL_STACK_BYTES (64u * 1024)
+#define POOL_STACK_BYTES ((size_t)64 * 1024)
 #define POOL_IDLE_SEC    10
 
 enum thread_state {
