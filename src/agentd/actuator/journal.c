@@ -156,36 +156,24 @@ static void journal_hand_out(struct journal *journal, const struct journal_scan 
 	}
 }
 
-int journal_open(int runtime_fd, struct journal_found *ret_found,
-		 void (*fn)(void *data, struct journal *journal,
-			    const struct journal_record *record, const struct journal_slot *slot),
-		 void *data, struct journal **ret)
+static int journal_read(struct journal *journal, struct journal_found *ret_found,
+			void (*fn)(void *data, struct journal *journal,
+				   const struct journal_record *record,
+				   const struct journal_slot *slot),
+			void *data)
 {
-	CLEANUP(journal_freep) struct journal *journal = calloc(1, sizeof(*journal));
 	CLEANUP(journal_scan_done) struct journal_scan scan = { 0 };
 	cleanup_free char *bytes = NULL;
 	size_t size = 0;
-
-	if (!journal)
-		return -ENOMEM;
-	journal->runtime_fd = runtime_fd;
-	journal->new_fd = -EBADF;
-	journal->fd = journal_create(runtime_fd, JOURNAL_NAME, 0);
-	if (journal->fd < 0)
-		return journal->fd;
-	(void)unlinkat(runtime_fd, JOURNAL_NAME_NEW, 0);
-
 	int r = journal_load(journal->fd, &bytes, &size);
 
 	if (r == -EFBIG)
 		scan.found.bad = true;
 	else if (r < 0)
 		return r;
-	if (bytes)
-		r = journal_scan(&scan, bytes, size);
-	if (r == -ENOMEM)
-		return r;
-	r = journal_take_over(journal, &scan, size);
+	r = bytes ? journal_scan(&scan, bytes, size) : 0;
+	if (r == 0)
+		r = journal_take_over(journal, &scan, size);
 	if (r < 0)
 		return r;
 	journal->next_id = scan.last_id + 1;
@@ -198,6 +186,28 @@ int journal_open(int runtime_fd, struct journal_found *ret_found,
 	if (ret_found)
 		*ret_found = scan.found;
 	journal_hand_out(journal, &scan, fn, data);
+	return 0;
+}
+
+int journal_open(int runtime_fd, struct journal_found *ret_found,
+		 void (*fn)(void *data, struct journal *journal,
+			    const struct journal_record *record, const struct journal_slot *slot),
+		 void *data, struct journal **ret)
+{
+	CLEANUP(journal_freep) struct journal *journal = calloc(1, sizeof(*journal));
+	int r;
+
+	if (!journal)
+		return -ENOMEM;
+	journal->runtime_fd = runtime_fd;
+	journal->new_fd = -EBADF;
+	journal->fd = journal_create(runtime_fd, JOURNAL_NAME, 0);
+	if (journal->fd < 0)
+		return journal->fd;
+	(void)unlinkat(runtime_fd, JOURNAL_NAME_NEW, 0);
+	r = journal_read(journal, ret_found, fn, data);
+	if (r < 0)
+		return r;
 	*ret = TAKE_PTR(journal);
 	return 0;
 }

@@ -170,9 +170,12 @@ int actuator_replay(struct actuator *actuator)
 		if (holding->flags & HOLDING_DEAD)
 			continue;
 		drift_watch(actuator, holding);
-		/* Shadows of a lock that is gone, sums of nothing. */
-		if (!holding_is_claimed(holding))
+		/* Shadows, their lock there or gone, and sums of nothing. */
+		if (actuator_writes(actuator) &&
+		    (!holding_is_claimed(holding) || (holding->flags & HOLDING_WAS_LOCKED))) {
+			holding_unsettle(holding);
 			holding_settle(actuator, holding);
+		}
 	}
 	actuator->unswept = true;
 	actuator_sweep(actuator);

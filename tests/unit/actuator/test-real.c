@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The actuator on this host's own kernel, in a group of its own. */
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include "file.h"
 #include "fixture-copy.h"
 #include "macro.h"
+#include "parse.h"
 
 struct host {
 	struct sysroot root;
@@ -207,6 +209,61 @@ static void test_actuator_restore_journal_real_after_a_kill(void **state)
 	host_start(host);
 }
 
+static int score_of(pid_t pid)
+{
+	char path[64], text[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", pid);
+	int64_t score;
+
+	assert_ok(file_read(AT_FDCWD, path, text, sizeof(text)));
+	assert_ok(parse_s64(text, &score));
+	return (int)score;
+}
+
+static void test_actuator_claim_oom_score_adj_real_is_restored(void **state)
+{
+	struct host *host = host_or_skip(state);
+	char text[32];
+	int before = score_of(getpid());
+	pid_t pid = fork();
+
+	if (pid == 0)
+		for (;;)
+			(void)pause();
+
+	int fd = openat(host->cpu_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	int length = snprintf(text, sizeof(text), "%d", pid);
+
+	assert_int_equal(write(fd, text, (size_t)length), length);
+	(void)close(fd);
+	assert_ok(host_claim(host, KNOB_OOM_SCORE_ADJ, 900));
+	assert_int_equal(score_of(pid), 900);
+	/* In order ... */
+	actuator_drop_owner(host->actuator, "test");
+	assert_int_equal(score_of(pid), before);
+	/* ... after a kill ... */
+	assert_ok(host_claim(host, KNOB_OOM_SCORE_ADJ, 901));
+	assert_ok(host_claim(host, KNOB_OOM_SCORE_ADJ, 902));
+	host->actuator = actuator_free(host->actuator);
+	assert_int_equal(score_of(pid), 902);
+	assert_int_equal(actuator_restore_journal(&host->root, &host->hierarchy, host->runtime_fd,
+						  NULL, NULL),
+			 0);
+	assert_int_equal(score_of(pid), before);
+	/* ... and taken over by the next run. */
+	host_start(host);
+	assert_ok(host_claim(host, KNOB_OOM_SCORE_ADJ, 903));
+	host->actuator = actuator_free(host->actuator);
+	host_start(host);
+	assert_int_equal(score_of(pid), 903);
+	assert_ok(host_claim(host, KNOB_OOM_SCORE_ADJ, 903));
+	actuator_drop_owner(host->actuator, "test");
+	assert_int_equal(score_of(pid), before);
+	(void)kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 static void test_actuator_claim_real_group_removed(void **state)
 {
 	struct host *host = host_or_skip(state);
@@ -236,6 +293,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_actuator_drift_real_write_is_noticed,
 						host_open, host_close),
 		cmocka_unit_test_setup_teardown(test_actuator_restore_journal_real_after_a_kill,
+						host_open, host_close),
+		cmocka_unit_test_setup_teardown(test_actuator_claim_oom_score_adj_real_is_restored,
 						host_open, host_close),
 		cmocka_unit_test_setup_teardown(test_actuator_claim_real_group_removed, host_open,
 						host_close),

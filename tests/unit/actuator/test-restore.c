@@ -35,6 +35,28 @@ static void test_actuator_new_adopts_without_a_write(void **state)
 	world_close(&world);
 }
 
+/* A weight under cpu.idle reads as the kernel's stand-in, which is nobody's write. */
+static void test_actuator_new_locked_weight_is_not_foreign(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_open(&world, 2);
+	world_look_at_idle(&world);
+	assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_WEIGHT, 50, 0));
+	assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_IDLE, 1, 0));
+	world_stop(&world);
+	world_start(&world);
+	actuator_reconcile(world.actuator);
+	assert_int_equal(world_see(&world, 0, KNOB_CPU_WEIGHT).status, KNOB_SHADOWED);
+	assert_int_equal(world_stats(&world).foreign_writes, 0);
+	assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_IDLE, 0, 0));
+	assert_knob(&world, "pods/a", "cpu.weight", "50");
+	assert_int_equal(actuator_restore_all(world.actuator, false), 0);
+	assert_knob(&world, "pods/a", "cpu.weight", "250");
+	world_close(&world);
+}
+
 static void test_actuator_new_lease_of_previous_run_ends(void **state)
 {
 	struct world world;
@@ -149,6 +171,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_actuator_new_adopts_without_a_write),
+		cmocka_unit_test(test_actuator_new_locked_weight_is_not_foreign),
 		cmocka_unit_test(test_actuator_new_lease_of_previous_run_ends),
 		cmocka_unit_test(test_actuator_new_dry_run_puts_back_what_was_left),
 		cmocka_unit_test(test_actuator_restore_journal_leaves_foreign_values),
