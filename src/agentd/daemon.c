@@ -8,6 +8,7 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "api/http-server.h"
 #include "cleanup.h"
@@ -265,6 +266,8 @@ static int daemon_start(struct daemon *daemon)
 static void daemon_done(struct daemon *daemon)
 {
 	(void)config_watch_free(daemon->config_watch);
+	if (daemon->control_server)
+		(void)unlinkat(daemon->runtime_fd, CONTROL_SOCKET, 0);
 	(void)http_server_free(daemon->control_server);
 	(void)http_server_free(daemon->metrics_server);
 	for (size_t i = 0; i < daemon->source_count; i++)

@@ -11,8 +11,8 @@
 #ifdef BERTH_FAILPOINTS
 #include "failpoint.h"
 #endif
+#include "api/self.h"
 #include "log.h"
-#include "metrics/self.h"
 #include "plugin/loader.h"
 #include "settings-dump.h"
 #include "settings.h"

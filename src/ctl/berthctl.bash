@@ -67,7 +67,7 @@ _berthctl()
 		return
 	fi
 	case $command in
-	check) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	check | plan) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	explain | knobs)
 		mapfile -t COMPREPLY < <(compgen -W "$(_berthctl_workloads "${connect[@]}")" -- "$cur")
 		;;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "client.h"
 #include "macro.h"
 
@@ -26,6 +29,23 @@ static void change_add(struct table *table, const json_t *change)
 		  json_read_text(change, "reason"));
 }
 
+/* The daemon has a working directory of its own. */
+static int plan_path(const struct ctl *ctl, struct strbuf *ret)
+{
+	cleanup_free char *file = NULL;
+
+	if (ctl->cli->argument_count == 0) {
+		strbuf_add(ret, "/v1/plan");
+		return strbuf_error(ret);
+	}
+	file = realpath(ctl->cli->arguments[0], NULL);
+	if (!file) {
+		ctl_error("%s: %s", ctl->cli->arguments[0], strerror(errno));
+		return -errno;
+	}
+	return client_path(ret, "/v1/plan", "file", file);
+}
+
 int run_plan(const struct ctl *ctl)
 {
 	static const struct table_column columns[] = {
@@ -35,11 +55,12 @@ int run_plan(const struct ctl *ctl)
 	};
 	struct table table cleanup_table = {};
 	struct strbuf page cleanup_strbuf = {};
+	struct strbuf path cleanup_strbuf = {};
 	json_auto_t *answer = NULL;
 	const json_t *change;
 	size_t i;
 
-	if (client_call(ctl, "POST", "/v1/plan", &answer) < 0)
+	if (plan_path(ctl, &path) < 0 || client_call(ctl, "POST", strbuf_text(&path), &answer) < 0)
 		return 1;
 	if (ctl->json)
 		return ctl_print_json(answer);

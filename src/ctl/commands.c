@@ -38,9 +38,11 @@ const struct command ctl_commands[] = {
 	  0, run_history },
 	{ "knobs", "[WORKLOAD]", "What berthd holds on the host, and what was there.", NULL, NULL,
 	  0, 1, run_knobs },
-	{ "plan", "", "What the policy on disk would change.",
-	  "Nothing is changed. Needs root: the daemon reads files and runs plugins for it.\n", NULL,
-	  0, 0, run_plan },
+	{ "plan", "[FILE]", "What a policy would change, without doing it.",
+	  "FILE stands in for berth.yaml; the drop-ins stay. Without FILE it is the policy\n"
+	  "on disk, which berthd reads by itself when it changes. Nothing is changed.\n"
+	  "Needs root: the daemon reads files and runs plugins for it.\n",
+	  NULL, 0, 1, run_plan },
 	{ "plugins", "", "Plugins, their state and what they say.", NULL, NULL, 0, 0, run_plugins },
 	{ "reload", "", "Read the policy again; a bad one changes nothing.", NULL, NULL, 0, 0,
 	  run_reload },

@@ -76,7 +76,12 @@ def test_good_policy_is_applied_when_its_file_changes(daemon, groups):
     weight = groups.read("batch-1", groups.weight)
     check(weight == daemon.before["batch-1"][groups.weight], f"the weight came back as {weight}")
     plan = daemon.ctl("plan")
-    check(plan.returncode == 0, f"plan: {plan.stderr}")
+    check(plan.returncode == 0 and "change nothing" in plan.stdout, f"plan: {plan}")
+    other = daemon.directory / "other.yaml"
+    other.write_text(policy(groups))
+    plan = daemon.ctl("plan", str(other))
+    check(plan.returncode == 0 and "cpu.idle" in plan.stdout, f"plan FILE: {plan}")
+    check(groups.read("online-1", "cpu.idle") == "1", "a plan changed something")
     (daemon.dropins / "10.yaml").write_text("dry_run: true\n")
     daemon.wait_notify("READY=1")
     check(groups.read("online-1", "cpu.idle") == "0", "a dry run leaves what was written")

@@ -24,7 +24,8 @@ MAY = {
     # berthctl talks to the daemon over its socket; only `check` shares code: the policy's reader.
     "ctl": ["common", "agentd/limits", "agentd/settings", "agentd/plugin"],
 }
-DAEMON = {"daemon", "daemon-internal", "main", "reload", "instance", "config-watch"}
+DAEMON = {"daemon", "daemon-internal", "main", "reload", "instance", "config-watch",
+          "failpoint"}
 
 
 def layer_of(path):
@@ -36,9 +37,6 @@ def layer_of(path):
         return "ctl"
     if parts[0] == "plugins":
         return "/".join(parts[:2])
-    # The daemon's own families are read off everybody at a scrape: the serving edge, not a sink.
-    if parts[:2] == ("agentd", "metrics") and path.stem.startswith("self"):
-        return "agentd/api"
     if len(parts) > 2:
         return "/".join(parts[:2])
     stem = path.stem

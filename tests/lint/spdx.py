@@ -12,8 +12,8 @@ SUFFIXES = {".md", ".json", ".png"}
 
 def main():
     root = pathlib.Path(sys.argv[1])
-    names = subprocess.run(["git", "-C", root, "ls-files"], check=True, capture_output=True,
-                           text=True).stdout.splitlines()
+    names = subprocess.run(["git", "-C", root, "ls-files", "-z"], check=True,
+                           capture_output=True, text=True).stdout.split("\0")[:-1]
     missing = []
     for name in names:
         if name.startswith(DATA) or name in BARE or pathlib.Path(name).suffix in SUFFIXES:

@@ -33,15 +33,20 @@ void handle_plan(void *data, const struct http_request *request, struct http_res
 	const struct control_context *context = data;
 	struct config_errors errors CLEANUP(config_errors_done) = {};
 	struct settings *settings CLEANUP(settings_freep) = NULL;
+	const char *other = http_query(request, "file");
+	const char *file = other ? other : context->config_file;
 	json_t *answer, *list;
-	int r = settings_load(context->config_file, context->dropin_dir, true, &errors, &settings);
+	int r;
 
-	(void)request;
+	if (file[0] != '/') {
+		reply_error(response, 400, "file=%s: say an absolute path", file);
+		return;
+	}
+	r = settings_load(file, context->dropin_dir, !other, &errors, &settings);
 	if (r == 0)
 		r = plugin_check_all(context->plugins, settings, &errors);
 	if (r == -EINVAL) {
-		reply_config_errors(response, "the policy on disk is not valid, nothing to plan",
-				    &errors);
+		reply_config_errors(response, "the policy is not valid, nothing to plan", &errors);
 		return;
 	}
 	list = json_array();
@@ -53,7 +58,7 @@ void handle_plan(void *data, const struct http_request *request, struct http_res
 		return;
 	}
 	answer = json_object();
-	json_set_text(answer, "file", context->config_file);
+	json_set_text(answer, "file", file);
 	(void)json_object_set_new(answer, "changes", list);
 	reply_json(response, 200, answer);
 }

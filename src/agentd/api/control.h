@@ -9,7 +9,7 @@
 #pragma once
 
 #include "api/http-server.h"
-#include "metrics/self.h"
+#include "api/self.h"
 
 struct plugin_list;
 struct settings;

@@ -4,6 +4,7 @@
  * is one store of two table indices, so that it costs nothing beside the callback it announces.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,7 +16,7 @@
 #include "plugin/quarantine.h"
 
 #define BREADCRUMB_MAGIC     0x4252454144435242ULL
-#define BREADCRUMB_VERSION   1u
+#define BREADCRUMB_VERSION   2u
 #define BREADCRUMB_CALLBACKS 16u
 #define CALLBACK_NAME_MAX    24u
 
@@ -29,11 +30,19 @@ struct breadcrumb_page {
 	uint64_t magic;
 	uint32_t version;
 	uint32_t mark; /* (plugin index + 1) << 16 | (callback index + 1); 0: outside any plugin */
+	uint32_t crashed, unused; /* crashed: the last run died of a fault, not of a SIGKILL */
 	struct breadcrumb_entry entries[LIMIT_PLUGINS];
 	char callbacks[BREADCRUMB_CALLBACKS][CALLBACK_NAME_MAX];
 };
 
 _Static_assert(sizeof(struct breadcrumb_page) <= 4096, "the breadcrumb is one page");
+
+#define CRASH_STACK_SIZE 16384u
+
+/* Of crash_signal(), which has no other way to reach it. One breadcrumb a process. */
+static struct breadcrumb_page *volatile crash_page;
+
+static const int crash_signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS };
 
 struct breadcrumb {
 	struct breadcrumb_page *page;
@@ -56,14 +65,52 @@ static bool page_is_valid(const struct breadcrumb_page *page)
 	return true;
 }
 
-/* The last run ended inside a callback: whose? */
+/*
+ * A signal handler, though the daemon has none otherwise: that the process died of a fault and not
+ * of the OOM killer's or an admin's SIGKILL cannot be known from outside, and a plugin must not be
+ * blamed for the latter. SIGABRT is also systemd's watchdog: whoever hangs is to blame. One store,
+ * then the signal's default takes its course (SA_RESETHAND).
+ */
+static void crash_signal(int number)
+{
+	if (crash_page)
+		crash_page->crashed = 1;
+	(void)raise(number);
+}
+
+static void crash_catch(struct breadcrumb_page *page)
+{
+	/* A stack of its own: the fault may be that the other one is full. */
+	static char stack[CRASH_STACK_SIZE];
+	const stack_t alternate = { .ss_sp = stack, .ss_size = sizeof(stack) };
+	struct sigaction action = {
+		.sa_handler = crash_signal,
+		.sa_flags = (int)(SA_RESETHAND | SA_NODEFER | SA_ONSTACK),
+	};
+
+	crash_page = page;
+	(void)sigaltstack(&alternate, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(crash_signals); i++)
+		(void)sigaction(crash_signals[i], &action, NULL);
+}
+
+static void crash_release(void)
+{
+	crash_page = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(crash_signals); i++)
+		(void)signal(crash_signals[i], SIG_DFL);
+}
+
+/* The last run died inside a callback: whose? */
 static void page_count_crash(struct breadcrumb_page *page)
 {
 	uint32_t plugin = page->mark >> 16, callback = page->mark & 0xffff;
 	struct breadcrumb_entry *entry;
+	bool crashed = page->crashed;
 
 	page->mark = 0;
-	if (plugin == 0)
+	page->crashed = 0;
+	if (plugin == 0 || !crashed)
 		return;
 	entry = &page->entries[plugin - 1];
 	if (entry->crashes < UINT32_MAX)
@@ -125,6 +172,7 @@ int breadcrumb_open(int runtime_fd, struct breadcrumb **ret)
 		breadcrumb->page->version = BREADCRUMB_VERSION;
 	}
 	page_count_crash(breadcrumb->page);
+	crash_catch(breadcrumb->page);
 	*ret = TAKE_PTR(breadcrumb);
 	return 0;
 }
@@ -133,6 +181,7 @@ struct breadcrumb *breadcrumb_close(struct breadcrumb *breadcrumb)
 {
 	if (!breadcrumb)
 		return NULL;
+	crash_release();
 	breadcrumb_mark(breadcrumb, NULL, NULL);
 	(void)munmap(breadcrumb->page, sizeof(*breadcrumb->page));
 	free(breadcrumb);

@@ -32,12 +32,13 @@ void quarantine_calm(struct quarantine *quarantine, uint64_t now_usec);
 
 struct breadcrumb;
 
-#define BREADCRUMB_NAME_MAX                                                   \
-	48u /* bytes of a plugin's name with NUL; the loader holds it to that \
-	     */
+/* Bytes of a plugin's name with NUL; the loader holds it to that. */
+#define BREADCRUMB_NAME_MAX 48u
 
 /* Maps runtime_fd/breadcrumb, made if missing; a file of the wrong size or version is made anew. If
- * the last run ended inside a callback, that plugin's crash is counted. */
+ * the last run died of a fault or of SIGABRT (the watchdog) inside a callback, that plugin's crash
+ * is counted; SIGKILL blames nobody. Catches these signals until breadcrumb_close(). One a process.
+ */
 int breadcrumb_open(int runtime_fd, struct breadcrumb **ret);
 /* Clears the mark: a clean end. */
 struct breadcrumb *breadcrumb_close(struct breadcrumb *breadcrumb);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "metrics/self.h"
+#include "api/self.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "api/self-internal.h"
 #include "macro.h"
-#include "metrics/self-internal.h"
 
 #define SELF_LABELS_MAX 4u
 

@@ -3,9 +3,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "api/self-internal.h"
 #include "file.h"
 #include "macro.h"
-#include "metrics/self-internal.h"
 #include "parse.h"
 #include "telemetry/snapshot.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "api/self-internal.h"
 #include "macro.h"
-#include "metrics/self-internal.h"
 #include "telemetry/snapshot.h"
 #include "workload/registry.h"
 

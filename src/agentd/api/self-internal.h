@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "metrics/self.h"
+#include "api/self.h"
 
 enum self_family {
 	SELF_BUILD_INFO,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "actuator/actuator.h"
 #include "actuator/knob-table.h"
+#include "api/self-internal.h"
 #include "config-tree.h"
 #include "log.h"
 #include "macro.h"
-#include "metrics/self-internal.h"
 #include "plugin/host.h"
 #include "source/source.h"
 #include "workload/registry.h"
