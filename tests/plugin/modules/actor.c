@@ -125,7 +125,6 @@ static int on_tick(void *self)
 	actor_record.tick_usec = now_usec();
 	switch ((enum actor_does)actor->config->does) {
 	case DOES_CRASH:
-		(void)signal(SIGSEGV, SIG_DFL);
 		(void)raise(SIGSEGV);
 		break;
 	case DOES_SLOW:
