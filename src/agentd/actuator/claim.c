@@ -192,17 +192,19 @@ void actuator_unclaim(struct actuator *actuator, const char *owner, struct berth
 
 void actuator_drop_owner(struct actuator *actuator, const char *owner)
 {
+	/* The caller's text may be a claim's own, which ends with the last of them. */
+	const char *name = intern_get(&actuator->strings, owner);
 	struct holding *holding;
 
 	list_foreach (holding, &actuator->holdings, list) {
-		struct claim *claim = claim_find(holding, owner);
+		struct claim *claim = claim_find(holding, name ? name : owner);
 
 		if (!claim)
 			continue;
-		/* The owner may be this very claim's copy of the name. */
 		claim_free(actuator, claim);
 		holding_settle(actuator, holding);
 	}
+	intern_put(&actuator->strings, name);
 	actuator_sweep(actuator);
 }
 

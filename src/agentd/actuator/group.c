@@ -170,7 +170,7 @@ int group_parent(struct actuator *actuator, struct group *group, struct group **
 
 	if (r == 0)
 		r = group_get(actuator, cgroup, &group->parent);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	list_append(&group->parent->children, &group->sibling);
 	*ret = group->parent;

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define JOURNAL_NAME	   "knobs.journal"
+#define JOURNAL_NAME       "knobs.journal"
 #define JOURNAL_NAME_NEW   "knobs.journal.new"
 #define JOURNAL_NAME_BAD   "knobs.journal.bad"
 #define JOURNAL_RECORD_MAX (4u << 20) /* LIMIT_PIDS originals of one group fit */

@@ -118,7 +118,7 @@ static void replay_record(void *data, struct journal *journal, const struct jour
 		r = -EEXIST;
 	if (r == 0)
 		r = holding_get(actuator, group, (enum knob)record->knob, &holding);
-	if (r < 0) {
+	if (r != 0) {
 		/* Its group is gone, and what was written with it. */
 		(void)journal_release(journal, &stale);
 		return;
