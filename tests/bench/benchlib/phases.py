@@ -10,6 +10,10 @@ from .daemon import Daemon, DaemonFailed, policy, wait_until
 from .load import Hog
 
 PHASES = ("alone", "unmanaged", "berth")
+# Above this share of the machine, processes that are neither ours nor berthd (and a hypervisor that
+# takes the CPU away) decide the tail of the latencies.
+DISTURBED_PERCENT = 3.0
+TRIES = 3
 
 
 def bench_policy(tree, listen=""):
@@ -38,8 +42,10 @@ def measure(server, tree, label, seconds):
     online = tree.cpu_seconds("online") - online
     busy = procfs.busy_seconds() - busy
     total = wall * procfs.cpus()
-    left_over = total - online - max(busy - online - batch, 0.0)
+    others = max(busy - online - batch, 0.0)
+    left_over = total - online - others
     result.update(
+        others_percent=round(100.0 * others / total, 1),
         batch_cpu_seconds=round(batch, 3),
         online_cpu_seconds=round(online, 3),
         node_busy_percent=round(min(100.0 * busy / total, 100.0), 1),
@@ -68,3 +74,13 @@ def run(build, server, tree, kind, label, seconds, listen="", observe=None):
             if knobs(tree) != original:
                 raise DaemonFailed(f"not restored: {knobs(tree)}, was {original}")
     return result
+
+
+def run_undisturbed(build, server, tree, kind, label, seconds, deadline):
+    """run(), again while others were in the way: judged by their CPU use, never by the latency."""
+    for tries in range(1, TRIES + 1):
+        numbers = run(build, server, tree, kind, label, seconds)
+        if numbers["others_percent"] <= DISTURBED_PERCENT or time.monotonic() > deadline:
+            break
+    numbers["tries"] = tries
+    return numbers
