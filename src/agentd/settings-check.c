@@ -214,7 +214,7 @@ int settings_check_globs(const struct config_node *root, const char *prefix,
 	(void)snprintf(key, sizeof(key), "%ssources.cgroups.paths", prefix);
 	if (paths && globs_count(paths, key, errors) < 0)
 		result = -EINVAL;
-	for (size_t i = 0; settings->cgroup_paths[i]; i++) {
+	for (size_t i = 0; paths && settings->cgroup_paths[i]; i++) {
 		(void)snprintf(key, sizeof(key), "%ssources.cgroups.paths[%zu]", prefix, i);
 		if (settings_cgroup_glob(paths->children[i], key, errors,
 					 settings->cgroup_paths[i]) < 0)
@@ -223,7 +223,7 @@ int settings_check_globs(const struct config_node *root, const char *prefix,
 	(void)snprintf(key, sizeof(key), "%ssources.units.slices", prefix);
 	if (slices && globs_count(slices, key, errors) < 0)
 		result = -EINVAL;
-	for (size_t i = 0; settings->unit_slices[i]; i++) {
+	for (size_t i = 0; slices && settings->unit_slices[i]; i++) {
 		if (unit_glob_is_valid(settings->unit_slices[i]))
 			continue;
 		(void)snprintf(key, sizeof(key), "%ssources.units.slices[%zu]", prefix, i);

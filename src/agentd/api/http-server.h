@@ -51,5 +51,5 @@ struct http_server *http_server_free(struct http_server *server);
 /* Listening sockets, CLOEXEC and non-blocking. "ADDRESS:PORT", "[V6]:PORT", ":PORT" (all
  * addresses). -EINVAL for a malformed one. The unix socket replaces a stale one at the path (not a
  * live one: -EADDRINUSE) with this mode and group (-1: unchanged). */
-int http_listen_tcp(const char *address);
+int http_listen_tcp(const char *text);
 int http_listen_unix(int dirfd, const char *name, mode_t mode, gid_t gid);

@@ -31,7 +31,7 @@ int metrics_family(struct metrics *metrics, const char *name, enum metric_type t
 int metrics_set(struct metrics *metrics, struct metric_family *family, uint64_t scope,
 		const struct metric_label *labels, size_t count, double value);
 /* Every series of a workload, in all families. */
-void metrics_drop_scope(struct metrics *metrics, uint64_t scope);
+void metrics_drop_scope(struct metrics *metrics, uint64_t id);
 /* All series of one family: before it is filled anew. */
 void metrics_clear_family(struct metrics *metrics, struct metric_family *family);
 void metrics_remove_family(struct metrics *metrics, struct metric_family *family);

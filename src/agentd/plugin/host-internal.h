@@ -157,4 +157,4 @@ void instance_drop_descriptions(struct instance *instance);
 void instance_drop_described(struct instance *instance, uint64_t workload);
 void instance_drop_metrics(struct instance *instance);
 /* Its level changed or it went: series with the labels of before go. */
-void host_metrics_changed(struct host *host, const struct berth_workload *workload, bool gone);
+void host_metrics_changed(struct host *host, const struct berth_workload *view, bool gone);

@@ -54,7 +54,7 @@ void host_detach(struct host *host);
 int host_apply(struct host *host, const struct settings *settings);
 
 /* The registry's listener: tells running plugins, and drops claims and metrics of one REMOVED. */
-void host_workload(void *host, enum workload_change change, struct workload *workload);
+void host_workload(void *data, enum workload_change change, struct workload *workload);
 void host_capabilities_changed(struct host *host);
 
 void host_each_plugin(const struct host *host,

@@ -27,7 +27,7 @@ int globs_add(struct globs *globs, const char *pattern)
 		return -ENOMEM;
 	glob->depth = depth;
 	for (size_t i = 0; i < length; i++)
-		glob->text[i] = pattern[i] == '/' ? '\0' : pattern[i];
+		glob->text[i] = (char)(pattern[i] == '/' ? '\0' : pattern[i]);
 	glob->next = globs->first;
 	globs->first = glob;
 	globs->count++;

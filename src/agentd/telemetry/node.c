@@ -28,8 +28,10 @@ enum {
 static int stat_parse(char *line, uint64_t clock_ticks, struct snapshot_node *node)
 {
 	uint64_t ticks[STAT_MAX] = { 0 }, total = 0, idle;
-	char *save = NULL, *word = strtok_r(line, " ", &save);
+	char *save = NULL, *word;
 
+	/* The line's name. */
+	(void)strtok_r(line, " ", &save);
 	for (unsigned int i = 0; i < STAT_MAX && (word = strtok_r(NULL, " ", &save)); i++) {
 		int r = parse_u64(word, &ticks[i]);
 

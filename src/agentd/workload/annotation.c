@@ -94,7 +94,7 @@ static void add_value(struct strbuf *buffer, const char *value)
 	for (size_t i = 0; i < MIN(length, VALUE_SHOWN); i++) {
 		unsigned char byte = (unsigned char)value[i];
 
-		strbuf_add_char(buffer, byte < 0x20 || byte == 0x7f ? '?' : value[i]);
+		strbuf_add_char(buffer, (char)(byte < 0x20 || byte == 0x7f ? '?' : value[i]));
 	}
 	if (length > VALUE_SHOWN)
 		strbuf_add(buffer, "...");
