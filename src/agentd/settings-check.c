@@ -2,7 +2,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "limits.h"
+#include "limit.h"
 #include "macro.h"
 #include "parse.h"
 #include "settings-internal.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "settings-dump.h"
 
-#include "limits.h"
+#include "limit.h"
 #include "settings.h"
 
 void settings_dump_fields(FILE *out, const char *prefix, const struct config_field *fields)

@@ -2,7 +2,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
-#include "limits.h"
+#include "limit.h"
 #include "macro.h"
 #include "settings-internal.h"
 

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "limits.h"
+#include "limit.h"
 #include "macro.h"
 #include "settings-internal.h"
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "limits.h"
+#include "limit.h"
 #include "macro.h"
 #include "parse.h"
 #include "settings-internal.h"

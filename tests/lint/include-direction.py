@@ -8,21 +8,21 @@ import sys
 # A layer may include itself and what is listed. A file that no layer claims is an error.
 MAY = {
     "common": [],
-    "agentd/limits": [],
-    "agentd/settings": ["common", "agentd/limits"],
-    "agentd/worker": ["common", "agentd/limits"],
-    "agentd/workload": ["common", "agentd/limits", "agentd/settings"],
-    "agentd/source": ["common", "agentd/limits", "agentd/settings", "agentd/workload"],
-    "agentd/telemetry": ["common", "agentd/limits"],
-    "agentd/actuator": ["common", "agentd/limits", "agentd/worker"],
-    "agentd/metrics": ["common", "agentd/limits"],
-    "agentd/plugin": ["common", "agentd/limits", "agentd/settings", "agentd/workload",
+    "agentd/limit": [],
+    "agentd/settings": ["common", "agentd/limit"],
+    "agentd/worker": ["common", "agentd/limit"],
+    "agentd/workload": ["common", "agentd/limit", "agentd/settings"],
+    "agentd/source": ["common", "agentd/limit", "agentd/settings", "agentd/workload"],
+    "agentd/telemetry": ["common", "agentd/limit"],
+    "agentd/actuator": ["common", "agentd/limit", "agentd/worker"],
+    "agentd/metrics": ["common", "agentd/limit"],
+    "agentd/plugin": ["common", "agentd/limit", "agentd/settings", "agentd/workload",
                       "agentd/telemetry", "agentd/actuator", "agentd/metrics", "agentd/worker"],
-    "agentd/api": ["common", "agentd/limits", "agentd/settings", "agentd/workload",
+    "agentd/api": ["common", "agentd/limit", "agentd/settings", "agentd/workload",
                    "agentd/source", "agentd/telemetry", "agentd/actuator", "agentd/metrics",
                    "agentd/plugin"],
     # berthctl talks to the daemon over its socket; only `check` shares code: the policy's reader.
-    "ctl": ["common", "agentd/limits", "agentd/settings", "agentd/plugin"],
+    "ctl": ["common", "agentd/limit", "agentd/settings", "agentd/plugin"],
 }
 DAEMON = {"daemon", "daemon-internal", "main", "reload", "instance", "config-watch",
           "failpoint"}

@@ -7,7 +7,7 @@
 
 #include "actuator/action.h"
 #include "hashmap.h"
-#include "limits.h"
+#include "limit.h"
 #include "list.h"
 
 struct action_owner {

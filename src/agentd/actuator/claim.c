@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "actuator/actuator-internal.h"
-#include "limits.h"
+#include "limit.h"
 
 struct claim *claim_find(const struct holding *holding, const char *owner)
 {

@@ -6,7 +6,7 @@
 
 #include "actuator/actuator.h"
 #include "cleanup.h"
-#include "limits.h"
+#include "limit.h"
 #include "macro.h"
 #include "strbuf.h"
 

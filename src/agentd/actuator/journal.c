@@ -12,7 +12,7 @@
 #include "actuator/journal-scan.h"
 #include "cleanup.h"
 #include "hashmap.h"
-#include "limits.h"
+#include "limit.h"
 #include "macro.h"
 
 #define JOURNAL_COMPACT_MIN (64u * 1024)

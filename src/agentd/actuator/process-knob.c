@@ -7,7 +7,7 @@
 #include "actuator/process-knob-internal.h"
 #include "actuator/process-list.h"
 #include "cleanup.h"
-#include "limits.h"
+#include "limit.h"
 #include "macro.h"
 #include "worker/pool.h"
 

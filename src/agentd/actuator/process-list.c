@@ -8,7 +8,7 @@
 
 #include "cleanup.h"
 #include "file.h"
-#include "limits.h"
+#include "limit.h"
 #include "macro.h"
 #include "parse.h"
 

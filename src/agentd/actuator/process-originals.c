@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "actuator/process-knob-internal.h"
-#include "limits.h"
+#include "limit.h"
 #include "macro.h"
 #include "parse.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "limits.h"
+#include "limit.h"
 #include "list.h"
 #include "worker/pool.h"
 

@@ -2,7 +2,7 @@
 #include "actuator/actuator.h"
 #include "actuator/knob-table.h"
 #include "api/control-internal.h"
-#include "limits.h"
+#include "limit.h"
 #include "macro.h"
 #include "plugin/host.h"
 

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "api/control-internal.h"
-#include "limits.h"
+#include "limit.h"
 #include "macro.h"
 #include "plugin/host.h"
 #include "telemetry/snapshot.h"

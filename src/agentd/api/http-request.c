@@ -3,7 +3,7 @@
 #include <sys/socket.h>
 
 #include "api/http-server-internal.h"
-#include "limits.h"
+#include "limit.h"
 #include "parse.h"
 
 /* libmicrohttpd has renamed its own name of it twice. */

@@ -10,7 +10,7 @@
 #include "api/http-server.h"
 #include "list.h"
 
-/* Those of limits.h, except in a test that cannot wait for them. */
+/* Those of limit.h, except in a test that cannot wait for them. */
 struct http_limits {
 	unsigned int connections, idle_sec;
 	uint64_t request_usec;

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "api/http-server-internal.h"
-#include "limits.h"
+#include "limit.h"
 #include "macro.h"
 
 /* libmicrohttpd may have work left after MHD_run(): go on at once, but let other sources of the

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * http-server.h - libmicrohttpd on the daemon's own loop: no thread, its epoll fd is one event
- * source. One server a listening socket, a table of routes, the limits of limits.h.
+ * source. One server a listening socket, a table of routes, the limits of limit.h.
  */
 #pragma once
 

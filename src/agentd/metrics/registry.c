@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "limits.h"
+#include "limit.h"
 #include "metrics/registry-internal.h"
 
 int metrics_new(struct metrics **ret)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "limits.h"
+#include "limit.h"
 #include "macro.h"
 #include "plugin/loader.h"
 #include "plugin/quarantine.h"

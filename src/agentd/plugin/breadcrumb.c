@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "cleanup.h"
-#include "limits.h"
+#include "limit.h"
 #include "macro.h"
 #include "plugin/quarantine.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "limits.h"
+#include "limit.h"
 #include "plugin/host-internal.h"
 
 _Static_assert(KNOB_MAX <= 64, "struct claimed holds a bit for each knob");

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "cleanup.h"
-#include "limits.h"
+#include "limit.h"
 #include "plugin/host-internal.h"
 
 uint64_t host_now_usec(void)

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "limits.h"
+#include "limit.h"
 #include "plugin/host-internal.h"
 
 struct host_job {

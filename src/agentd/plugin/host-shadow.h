@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "limits.h"
+#include "limit.h"
 #include "plugin/host-internal.h"
 
 struct plan_workload {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "limits.h"
+#include "limit.h"
 #include "plugin/host-internal.h"
 #include "settings.h"
 

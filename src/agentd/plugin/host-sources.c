@@ -4,7 +4,7 @@
 #include <sys/epoll.h>
 
 #include "cleanup.h"
-#include "limits.h"
+#include "limit.h"
 #include "plugin/host-internal.h"
 
 #define TIMER_ACCURACY_USEC (250 * USEC_PER_MSEC)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "limits.h"
+#include "limit.h"
 #include "plugin/host-internal.h"
 
 DEFINE_CLEANUP(struct host *, host_free);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "limits.h"
+#include "limit.h"
 #include "log.h"
 #include "macro.h"
 #include "plugin/quarantine.h"

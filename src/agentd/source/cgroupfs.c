@@ -4,7 +4,7 @@
 #include <sys/epoll.h>
 
 #include "cleanup.h"
-#include "limits.h"
+#include "limit.h"
 #include "log.h"
 #include "source/source-internal.h"
 #include "source/watch-tree.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cgroup.h"
-#include "limits.h"
+#include "limit.h"
 
 int globs_add(struct globs *globs, const char *pattern)
 {

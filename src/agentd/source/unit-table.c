@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "limits.h"
+#include "limit.h"
 #include "log.h"
 #include "source/unit-internal.h"
 

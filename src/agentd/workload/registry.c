@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "cleanup.h"
-#include "limits.h"
+#include "limit.h"
 #include "workload/annotation.h"
 #include "workload/registry-internal.h"
 #include "workload/word.h"

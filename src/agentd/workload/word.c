@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "limits.h"
+#include "limit.h"
 
 static const char *text_or_empty(const char *text)
 {

@@ -2,7 +2,7 @@
 #include "actuator/actuator.h"
 #include "actuator/history.h"
 #include "berth-test.h"
-#include "limits.h"
+#include "limit.h"
 
 struct seen {
 	uint64_t count, first, last;

@@ -5,7 +5,7 @@
 #include "actuator/slow-writer.h"
 #include "berth-test.h"
 #include "group-fixture.h"
-#include "limits.h"
+#include "limit.h"
 
 #define RUN_USEC 5000000u
 

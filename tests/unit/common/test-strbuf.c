@@ -39,7 +39,7 @@ static void test_strbuf_growth_keeps_the_text(void **state)
 	assert_int_equal(buffer.length, 100000);
 	assert_int_equal(strlen(strbuf_text(&buffer)), 100000);
 	for (int i = 0; i < 20000; i += 997) {
-		char expected[8];
+		char expected[16];
 
 		(void)snprintf(expected, sizeof(expected), "%05d", i);
 		assert_memory_equal(strbuf_text(&buffer) + 5 * i, expected, 5);

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include "berth-test.h"
-#include "limits.h"
+#include "limit.h"
 #include "macro.h"
 #include "settings.h"
 #include "strbuf.h"

@@ -11,7 +11,7 @@ static void test_qos_parse_takes_names_and_numbers(void **state)
 
 	(void)state;
 	for (int i = QOS_SCAVENGER; i <= QOS_CRITICAL; i++) {
-		char number[8];
+		char number[16];
 
 		assert_ok(qos_parse(qos_names[i + 2], &level));
 		assert_int_equal(level, i);

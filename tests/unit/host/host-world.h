@@ -34,7 +34,7 @@ struct world {
 
 static inline void world_write(const struct world *world, const char *name, const char *text)
 {
-	char path[PATH_MAX + 64];
+	char path[PATH_MAX * 2];
 	cleanup_close int fd = -EBADF;
 
 	(void)snprintf(path, sizeof(path), "%s/%s", world->dir, name);
@@ -45,7 +45,7 @@ static inline void world_write(const struct world *world, const char *name, cons
 
 static inline void world_mkdir(const struct world *world, const char *name)
 {
-	char path[PATH_MAX + 64];
+	char path[PATH_MAX * 2];
 
 	(void)snprintf(path, sizeof(path), "%s/%s", world->dir, name);
 	assert_ok(mkdir(path, 0755));

@@ -12,7 +12,7 @@
 #include "berth-test.h"
 #include "fixture-copy.h"
 #include "host/http-client.h"
-#include "limits.h"
+#include "limit.h"
 
 struct peer {
 	uid_t uid;

@@ -7,7 +7,7 @@
 
 #include "berth-test.h"
 #include "cleanup.h"
-#include "limits.h"
+#include "limit.h"
 #include "plugin/quarantine.h"
 
 struct page {

@@ -9,7 +9,7 @@
 #include "../../plugin/modules/actor.h"
 #include "berth-test.h"
 #include "host-world.h"
-#include "limits.h"
+#include "limit.h"
 #include "plugin/quarantine.h"
 
 static int world_setup(void **state)

@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "berth-test.h"
-#include "limits.h"
+#include "limit.h"
 #include "macro.h"
 #include "metrics/registry.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "berth-test.h"
-#include "limits.h"
+#include "limit.h"
 #include "tree.h"
 
 #define TEXT(literal) ((char[]){ literal })

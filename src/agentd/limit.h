@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * limits.h - every bound of the daemon in one place. What is over a bound is refused, counted in
+ * limit.h - every bound of the daemon in one place. What is over a bound is refused, counted in
  * berth_limit_hits_total{limit="..."} or logged once, never silently cut.
  */
 #pragma once
