@@ -36,11 +36,15 @@ def on_host(options, kinds, rounds, seconds):
 
 
 def in_guest(options, kinds, rounds, seconds):
-    """The same, driven by a scenario that prints each phase as one line."""
+    """The same, driven by a scenario that prints each phase as one line.
+
+    On one CPU with counted instructions: time in the guest is then its own, whatever else the host
+    does. (More guest CPUs would share one host thread, and slow each other down.)
+    """
     runner = os.path.join(os.path.dirname(__file__), "../../vm/run")
     command = [
         os.path.realpath(runner), "--build", options.build, "--cgroup", "v2", "--kernel", "6.12",
-        "--timeout", "900", *(["--no-build"] if options.no_build else []),
+        "--icount", "--cpus", "1", "--timeout", "900", *(["--no-build"] if options.no_build else []),
         "interference", str(rounds), str(int(seconds * 1000)), *kinds,
     ]  # fmt: skip
     samples, turn = [], 0

@@ -25,14 +25,17 @@ END
 usage_usec() { awk '/^usage_usec/ { print $2 }' "$cpu/$top/$1/cpu.stat"; }
 
 # USER_HZ is 100 on x86: microseconds.
-busy_usec() { awk '/^cpu / { print ($2 + $3 + $4 + $7 + $8 + $9) * 10000 }' /proc/stat; }
+busy_usec() { awk '/^cpu / { printf "%.0f\n", ($2 + $3 + $4 + $7 + $8 + $9) * 10000 }' /proc/stat; }
 
 mkfifo /tmp/commands /tmp/answers
 # Both ends stay open here, so that neither side sees the end of its file between phases.
 exec 3<>/tmp/commands 4<>/tmp/answers
-group_run $top/online berth-load </tmp/commands >/tmp/answers
+# By fd: the shell gives a command in the background /dev/null for its input.
+group_run $top/online sh -c 'exec berth-load <&3 >&4'
 read -r answer <&4
 say "$answer"
+echo "phase warm 500" >&3
+read -r answer <&4
 
 # measure ROUND KIND PHASE
 measure() {
@@ -45,7 +48,8 @@ measure() {
 		-v batch=$batch 'BEGIN {
 			rest = busy - online - batch; if (rest < 0) rest = 0
 			share = 100 * batch / (cpus * wall - online - rest)
-			printf "%.1f", share > 100 ? 100 : share }')
+			if (share > 100) share = 100
+			printf "%.1f", share }')
 	echo "PHASE $1 $2 $3 ${answer%\}}, \"batch_share_percent\": $share}"
 }
 
