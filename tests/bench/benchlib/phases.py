@@ -76,10 +76,10 @@ def run(build, server, tree, kind, label, seconds, listen="", observe=None):
     return result
 
 
-def run_undisturbed(build, server, tree, kind, label, seconds, deadline):
+def run_undisturbed(build, server, tree, kind, label, seconds, deadline, listen="", observe=None):
     """run(), again while others were in the way: judged by their CPU use, never by the latency."""
     for tries in range(1, TRIES + 1):
-        numbers = run(build, server, tree, kind, label, seconds)
+        numbers = run(build, server, tree, kind, label, seconds, listen, observe)
         if numbers["others_percent"] <= DISTURBED_PERCENT or time.monotonic() > deadline:
             break
     numbers["tries"] = tries
