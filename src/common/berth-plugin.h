@@ -80,7 +80,7 @@ enum workload_flags {
 struct berth_workload {
 	uint32_t size;
 	uint64_t id;      /* never reused; a cgroup made again under the same path is a new id */
-	uint64_t parent;  /* the pod of a container; 0 at the top */
+	uint64_t parent;  /* the pod of a container, else the nearest one above it; 0 at the top */
 	const char *kind; /* "pod", "container", "vm", "unit", "cgroup" */
 	const char *name, *namespace, *cgroup; /* namespace "" where the kind has none */
 	enum qos_level qos;

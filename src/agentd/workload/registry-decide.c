@@ -7,23 +7,18 @@
 #include "workload/selector.h"
 #include "workload/word.h"
 
-bool workload_is_orphan(const struct workload *workload)
-{
-	return workload->parent_cgroup && workload->view.parent == 0;
-}
-
 static struct berth_workload view_of(const struct registry *registry,
 				     const struct workload *workload,
 				     const struct qos_decision *decision)
 {
 	const struct workload_record *record = &workload->words->record;
 	const struct workload *parent =
-		record->parent_cgroup ? registry_find_path(registry, record->parent_cgroup) : NULL;
+		registry_parent(registry, workload->cgroup->path, record->parent_cgroup);
 
 	return (struct berth_workload){
 		.size = sizeof(struct berth_workload),
 		.id = workload->view.id,
-		.parent = parent && parent != workload ? parent->view.id : 0,
+		.parent = parent ? parent->view.id : 0,
 		.kind = record->kind,
 		.name = record->name,
 		.namespace = record->namespace,
@@ -98,7 +93,8 @@ int workload_decide(struct registry *registry, struct workload *workload)
 				 record->label_count) ||
 		   !labels_equal(workload->annotations, workload->annotation_count,
 				 record->annotations, record->annotation_count));
-	registry->orphans -= workload->announced && workload_is_orphan(workload);
+	if (workload->announced)
+		workload_unlink_parent(registry, workload);
 	workload->view = view;
 	workload->kind = record->kind;
 	workload->namespace = record->namespace;
@@ -110,7 +106,8 @@ int workload_decide(struct registry *registry, struct workload *workload)
 	workload->annotation_count = record->annotation_count;
 	workload->source = workload->words->source;
 	workload->decision = decision;
-	registry->orphans += workload->announced && workload_is_orphan(workload);
+	if (workload->announced)
+		workload_link_parent(registry, workload, registry_get(registry, view.parent));
 	log_decision(registry, workload, &before);
 	qos_decision_done(&before);
 	return changed;

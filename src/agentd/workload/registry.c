@@ -53,6 +53,7 @@ void registry_done(struct registry *registry)
 	list_foreach_safe (workload, following, &registry->workloads, link)
 		workload_free(workload);
 	list_init(&registry->workloads);
+	registry_above_done(registry);
 	hashmap_done(&registry->by_path);
 	hashmap_done(&registry->by_id);
 	registry->count = 0;
@@ -65,41 +66,54 @@ static void tell(struct registry *registry, enum workload_change change, struct 
 }
 
 static void workload_set_parent(struct registry *registry, struct workload *workload,
-				uint64_t parent)
+				const struct workload *parent)
 {
-	registry->orphans -= workload_is_orphan(workload);
-	workload->view.parent = parent;
-	registry->orphans += workload_is_orphan(workload);
+	workload_unlink_parent(registry, workload);
+	workload_link_parent(registry, workload, parent);
 	tell(registry, WORKLOAD_UPDATED, workload);
 }
 
-/* A container that was told before its pod finds it now. */
-static void adopt_orphans(struct registry *registry, const struct workload *parent)
+/* What was told before the one above it finds it now. */
+static void adopt(struct registry *registry, const struct workload *parent)
 {
 	struct workload *workload;
 
-	if (registry->orphans == 0)
+	if (registry->orphans == 0 && !registry_has_below(registry, parent))
 		return;
 	list_foreach (workload, &registry->workloads, link)
-		if (workload_is_orphan(workload) &&
-		    strcmp(workload->parent_cgroup, parent->cgroup->path) == 0)
-			workload_set_parent(registry, workload, parent->view.id);
+		if (workload_may_adopt(parent, workload) &&
+		    registry_parent(registry, workload->cgroup->path, workload->parent_cgroup) ==
+			    parent)
+			workload_set_parent(registry, workload, parent);
+}
+
+/* It is in no map any more: its children go to whoever is above it. */
+static void orphan_children(struct registry *registry, const struct workload *parent)
+{
+	struct workload *child;
+
+	if (parent->children == 0)
+		return;
+	list_foreach (child, &registry->workloads, link)
+		if (child->view.parent == parent->view.id)
+			workload_set_parent(registry, child,
+					    registry_parent(registry, child->cgroup->path,
+							    child->parent_cgroup));
 }
 
 static void registry_remove(struct registry *registry, struct workload *workload)
 {
-	struct workload *child;
+	uint64_t parent = workload->view.parent;
 
 	list_unlink(&workload->link);
+	registry_forget_above(registry, workload);
 	hashmap_remove(&registry->by_path, workload->cgroup->path);
 	hashmap_remove_u64(&registry->by_id, workload->view.id);
 	registry->count--;
-	registry->orphans -= workload_is_orphan(workload);
-	list_foreach (child, &registry->workloads, link)
-		if (child->view.parent == workload->view.id)
-			workload_set_parent(registry, child, 0);
-	if (workload->announced)
-		tell(registry, WORKLOAD_REMOVED, workload);
+	workload_unlink_parent(registry, workload);
+	workload->view.parent = parent;
+	orphan_children(registry, workload);
+	tell(registry, WORKLOAD_REMOVED, workload);
 	workload_free(workload);
 }
 
@@ -136,13 +150,20 @@ static int registry_add(struct registry *registry, struct cgroup *group, struct 
 		hashmap_remove_u64(&registry->by_id, workload->view.id);
 		return r;
 	}
+	r = registry_note_above(registry, workload);
+	if (r < 0) {
+		hashmap_remove(&registry->by_path, group->path);
+		hashmap_remove_u64(&registry->by_id, workload->view.id);
+		return r;
+	}
 	registry->last_id++;
 	registry->count++;
 	list_append(&registry->workloads, &workload->link);
 	workload->announced = true;
-	registry->orphans += workload_is_orphan(workload);
+	workload_link_parent(registry, workload,
+			     registry_parent(registry, group->path, workload->parent_cgroup));
 	tell(registry, WORKLOAD_ADDED, workload);
-	adopt_orphans(registry, workload);
+	adopt(registry, workload);
 	workload = NULL;
 	return 0;
 }
@@ -271,6 +292,7 @@ static void workload_unhear(struct registry *registry, struct workload *workload
 			    const char *source)
 {
 	CLEANUP(words_freep) struct word *word = words_detach(&workload->words, source);
+	bool appeared;
 	int r;
 
 	if (!word)
@@ -285,10 +307,11 @@ static void workload_unhear(struct registry *registry, struct workload *workload
 	r = workload_look(registry, workload, &workload);
 	if (r < 0 && !workload)
 		return;
+	appeared = r > 0;
 	r = workload_decide(registry, workload);
 	if (r < 0)
 		words_insert(&workload->words, TAKE_PTR(word));
-	else if (r > 0)
+	else if (r > 0 || appeared)
 		tell(registry, WORKLOAD_UPDATED, workload);
 }
 

@@ -27,8 +27,9 @@ struct registry {
 	uint64_t last_id, generation;
 	registry_listener listener;
 	void *listener_data;
-	uint64_t refused; /* over LIMIT_WORKLOADS */
-	size_t orphans;   /* workloads whose parent is not here (yet) */
+	uint64_t refused;     /* over LIMIT_WORKLOADS */
+	size_t orphans;       /* workloads whose named parent is not here (yet) */
+	struct hashmap above; /* paths that have workloads below them: see registry-parent.c */
 	struct log_limit warnings;
 };
 

@@ -49,6 +49,8 @@ struct workload {
 	struct qos_decision decision;
 	const char *source; /* name of the source that vouches for it; static */
 	struct word *words; /* registry-internal: what each source says, by rank; see word.h */
+	size_t children;    /* registry-internal: whose view.parent this is */
+	bool orphan; /* registry-internal: counted among those without the parent they name */
 	uint64_t added_usec;
 	bool announced; /* ADDED was sent */
 };

@@ -208,6 +208,20 @@ static void test_registry_drop_of_one_source_notices_a_gone_group(void **state)
 	assert_int_equal(tree->registry.count, 0);
 }
 
+/* The look at the drop is the only one that sees it: what waits for the hierarchy must be told. */
+static void test_registry_drop_of_one_source_tells_another_hierarchy(void **state)
+{
+	struct tree *tree = *state;
+
+	tree_mkdir(tree, 0, "a");
+	assert_ok(put(tree, "cgroups", 30, "a", "a"));
+	assert_ok(put(tree, "units", 20, "unit", "a"));
+	(void)tree_said(tree);
+	tree_mkdir(tree, 1, "a");
+	registry_drop(&tree->registry, "cgroups", "a");
+	assert_string_equal(tree_said(tree), "~unit");
+}
+
 static void test_registry_snapshot_drops_what_it_does_not_name(void **state)
 {
 	struct tree *tree = *state;
@@ -344,6 +358,7 @@ int main(void)
 		TEST(test_registry_put_labels_decide_again),
 		TEST(test_registry_two_sources_lower_rank_speaks),
 		TEST(test_registry_drop_of_one_source_notices_a_gone_group),
+		TEST(test_registry_drop_of_one_source_tells_another_hierarchy),
 		TEST(test_registry_snapshot_drops_what_it_does_not_name),
 		TEST(test_registry_reload_tells_only_what_changed),
 		TEST(test_registry_parent_is_found_in_any_order),
