@@ -176,8 +176,10 @@ static void fake_unclaim(struct agent *agent, struct berth_target target, enum k
 	const struct fake_claim *claim = claim_find(fake, target, knob);
 
 	fake->unclaim_calls++;
-	if (claim)
-		SHRINK(fake->claims, fake->claim_count, (size_t)(claim - fake->claims));
+	if (!claim)
+		return;
+	fake->unclaimed_at[knob] = fake->unclaim_calls;
+	SHRINK(fake->claims, fake->claim_count, (size_t)(claim - fake->claims));
 }
 
 static int fake_knob_available(struct agent *agent, enum knob knob, const char **ret_reason)

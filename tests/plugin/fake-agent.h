@@ -105,6 +105,8 @@ struct fake_agent {
 
 	/* How often the plugin called. */
 	unsigned int claim_calls, unclaim_calls, fresh_calls, log_lines[8];
+	/* Of each knob, the number of the last unclaim() that took a claim of it away; 0: none. */
+	unsigned int unclaimed_at[KNOB_MAX];
 	char last_log[256];
 };
 

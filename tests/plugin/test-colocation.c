@@ -170,6 +170,51 @@ static void test_vendor_child_of_offline_parent_is_left_to_inherit(void **state)
 	(void)fake_agent_free(fake);
 }
 
+/* The kernel passes a level on to all that is below, not only to the next. */
+static void test_vendor_level_reaches_all_depths(void **state)
+{
+	struct fake_agent *fake = host_new(HOST_VENDOR);
+	uint64_t slice, pod, container;
+
+	(void)state;
+	assert_ok(fake_agent_start(fake, &berth_plugin, NULL));
+	slice = fake_agent_add(fake, "cgroup", "", "slice", QOS_NORMAL);
+	pod = fake_agent_add_child(fake, slice, "pod");
+	container = fake_agent_add_child(fake, pod, "main");
+	fake_agent_set_level(fake, container, QOS_HIGH);
+	assert_int_equal(claimed(fake, container, KNOB_CPU_QOS_LEVEL), S64(1));
+	fake_agent_set_level(fake, slice, QOS_BATCH);
+	assert_int_equal(claimed(fake, container, KNOB_CPU_QOS_LEVEL), NOTHING);
+	fake_agent_set_level(fake, slice, QOS_NORMAL);
+	assert_int_equal(claimed(fake, container, KNOB_CPU_QOS_LEVEL), S64(1));
+	(void)fake_agent_free(fake);
+}
+
+/* With the switch off the kernel refuses to have a level put back. */
+static void test_vendor_switch_goes_after_the_last_level(void **state)
+{
+	struct berth_target host = { .kind = TARGET_HOST };
+
+	(void)state;
+	for (int stop = 0; stop < 2; stop++) {
+		struct fake_agent *fake = host_new(HOST_VENDOR);
+
+		assert_ok(fake_agent_start(fake, &berth_plugin, NULL));
+		(void)fake_agent_add(fake, "pod", "batch", "one", QOS_BATCH);
+		(void)fake_agent_add(fake, "pod", "batch", "two", QOS_SCAVENGER);
+		assert_non_null(fake_agent_claim(fake, host, KNOB_MEMCG_QOS_ENABLE));
+		if (stop)
+			fake_agent_stop(fake);
+		else
+			assert_ok(fake_agent_apply(fake, "memory: {enabled: false}"));
+		assert_int_not_equal(fake->unclaimed_at[KNOB_MEMORY_QOS_LEVEL], 0);
+		assert_true(fake->unclaimed_at[KNOB_MEMCG_QOS_ENABLE] >
+			    fake->unclaimed_at[KNOB_MEMORY_QOS_LEVEL]);
+		assert_null(fake_agent_claim(fake, host, KNOB_MEMCG_QOS_ENABLE));
+		(void)fake_agent_free(fake);
+	}
+}
+
 static void test_configured_way_is_taken_or_said_to_be_missing(void **state)
 {
 	struct fake_agent *fake = host_new(HOST_UPSTREAM_V2);
@@ -245,6 +290,8 @@ int main(void)
 		cmocka_unit_test(test_level_change_unclaims_what_is_not_wanted),
 		cmocka_unit_test(test_kubelet_slices_are_never_idle),
 		cmocka_unit_test(test_vendor_child_of_offline_parent_is_left_to_inherit),
+		cmocka_unit_test(test_vendor_level_reaches_all_depths),
+		cmocka_unit_test(test_vendor_switch_goes_after_the_last_level),
 		cmocka_unit_test(test_configured_way_is_taken_or_said_to_be_missing),
 		cmocka_unit_test(test_capabilities_that_appear_are_used),
 		cmocka_unit_test(test_refused_claim_is_described_and_stops_nothing_else),

@@ -16,12 +16,14 @@
 #include "cleanup.h"
 #include "macro.h"
 
+#define DEPTH_MAX 64 /* far beyond any nesting of cgroups */
+
 struct colocation {
 	struct agent *agent;
 	const struct colocation_config *config;
 	struct colocation_host host;
 	bool memcg_qos_claimed;
-	uint64_t changed; /* the workload whose children are to be decided again */
+	uint64_t changed; /* the workload below which others are to be decided again */
 };
 
 /* Every knob that this plugin ever claims of a workload: what is not wanted is unclaimed. */
@@ -40,12 +42,16 @@ static struct berth_target target_of(const struct berth_workload *workload)
 	return (struct berth_target){ .kind = TARGET_WORKLOAD, .id = workload->id };
 }
 
+static bool colocation_wants_switch(const struct colocation *self)
+{
+	return self->config->memory_enabled && self->host.memory.way == WAY_VENDOR;
+}
+
 static void colocation_probe(struct colocation *self)
 {
 	struct agent *agent = self->agent;
 	const struct agent_api *api = agent->api;
 	struct berth_target host = { .kind = TARGET_HOST };
-	bool wants_switch;
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
 	way_choose_cpu(agent, self->config, &self->host.cpu);
@@ -59,18 +65,25 @@ static void colocation_probe(struct colocation *self)
 	api->describe(agent, 0, "memory",
 		      self->config->memory_enabled ? self->host.memory.detail : "off");
 
-	/* Turning the switch off resets every memory.qos_level to 0 (openEuler mm/memcontrol.c), so
-	 * it is claimed once for all and before any level. */
-	wants_switch = self->config->memory_enabled && self->host.memory.way == WAY_VENDOR;
-	if (wants_switch) {
+	/* Once for all and before any level: the kernel refuses levels without it. */
+	if (colocation_wants_switch(self)) {
 		struct knob_value on = { .number = 1 };
 
 		self->memcg_qos_claimed = api->claim(agent, host, KNOB_MEMCG_QOS_ENABLE, &on, 0,
 						     "memory.qos_level needs it") >= 0;
-	} else if (self->memcg_qos_claimed) {
-		api->unclaim(agent, host, KNOB_MEMCG_QOS_ENABLE);
-		self->memcg_qos_claimed = false;
 	}
+}
+
+/* After the last level: turning the switch off resets every memory.qos_level to 0 and from then on
+ * the file answers EACCES (openEuler mm/memcontrol.c), so that no level could be put back. */
+static void colocation_release_switch(struct colocation *self)
+{
+	struct berth_target host = { .kind = TARGET_HOST };
+
+	if (!self->memcg_qos_claimed)
+		return;
+	self->agent->api->unclaim(self->agent, host, KNOB_MEMCG_QOS_ENABLE);
+	self->memcg_qos_claimed = false;
 }
 
 /* Is a workload above this one offline? Vendor kernels pass levels down and refuse the child. */
@@ -78,8 +91,7 @@ static bool parent_is_offline(struct colocation *self, const struct berth_worklo
 {
 	uint64_t id = workload->parent;
 
-	/* Bounded by the depth of the tree; 64 is far beyond any cgroup nesting. */
-	for (int depth = 0; id != 0 && depth < 64; depth++) {
+	for (int depth = 0; id != 0 && depth < DEPTH_MAX; depth++) {
 		const struct berth_workload *parent = self->agent->api->workload(self->agent, id);
 
 		if (!parent)
@@ -142,6 +154,14 @@ static void colocation_decide_each(void *data, const struct berth_workload *work
 	colocation_decide(data, workload);
 }
 
+static void colocation_decide_all(struct colocation *self)
+{
+	colocation_probe(self);
+	self->agent->api->each_workload(self->agent, colocation_decide_each);
+	if (!colocation_wants_switch(self))
+		colocation_release_switch(self);
+}
+
 static int colocation_start(struct agent *agent, const void *config, void **ret_self)
 {
 	struct colocation *self = calloc(1, sizeof(*self));
@@ -160,25 +180,31 @@ static int colocation_apply(void *data, const void *config)
 	struct colocation *self = data;
 
 	self->config = config;
-	colocation_probe(self);
-	self->agent->api->each_workload(self->agent, colocation_decide_each);
+	colocation_decide_all(self);
 	return 0;
 }
 
 static void colocation_capabilities(void *data)
 {
-	struct colocation *self = data;
-
-	colocation_probe(self);
-	self->agent->api->each_workload(self->agent, colocation_decide_each);
+	colocation_decide_all(data);
 }
 
-static void colocation_decide_child(void *data, const struct berth_workload *workload)
+/* Below the one that changed, however deep: the kernel passes a level on to all of them. */
+static void colocation_decide_below(void *data, const struct berth_workload *workload)
 {
 	struct colocation *self = data;
+	uint64_t id = workload->parent;
 
-	if (workload->parent == self->changed)
-		colocation_decide(self, workload);
+	for (int depth = 0; id != 0 && depth < DEPTH_MAX; depth++) {
+		const struct berth_workload *parent;
+
+		if (id == self->changed) {
+			colocation_decide(self, workload);
+			return;
+		}
+		parent = self->agent->api->workload(self->agent, id);
+		id = parent ? parent->parent : 0;
+	}
 }
 
 static void colocation_workload(void *data, const struct workload_event *event)
@@ -193,13 +219,25 @@ static void colocation_workload(void *data, const struct workload_event *event)
 	if (event->change == WORKLOAD_UPDATED &&
 	    (self->host.cpu.way == WAY_VENDOR || self->host.memory.way == WAY_VENDOR)) {
 		self->changed = event->workload->id;
-		self->agent->api->each_workload(self->agent, colocation_decide_child);
+		self->agent->api->each_workload(self->agent, colocation_decide_below);
 	}
+}
+
+static void colocation_forget_level(void *data, const struct berth_workload *workload)
+{
+	const struct colocation *self = data;
+
+	self->agent->api->unclaim(self->agent, target_of(workload), KNOB_MEMORY_QOS_LEVEL);
 }
 
 static void colocation_stop(void *data)
 {
-	free(data);
+	struct colocation *self = data;
+
+	if (self->memcg_qos_claimed)
+		self->agent->api->each_workload(self->agent, colocation_forget_level);
+	colocation_release_switch(self);
+	free(self);
 }
 
 BERTH_PLUGIN_EXPORT extern const struct berth_plugin berth_plugin;
