@@ -2,6 +2,7 @@
 /* daemon-internal.h - the daemon's state, shared by daemon.c (start, stop) and reload.c. */
 #pragma once
 
+#include <sys/stat.h>
 #include <systemd/sd-event.h>
 
 #include "actuator/actuator.h"
@@ -39,6 +40,7 @@ struct daemon {
 	struct config_errors config_errors; /* of the last failed reload */
 	struct control_context control;
 	struct http_server *control_server, *metrics_server;
+	struct stat control_stat; /* of the control socket, as it was made */
 	char *metrics_listen; /* what metrics_server listens on; NULL: nothing */
 	bool sampled;         /* capabilities were probed with a workload's group at hand */
 };

@@ -3,6 +3,7 @@
 #include "daemon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
 #include <string.h>
@@ -185,11 +186,22 @@ static int daemon_new_modules(struct daemon *daemon)
 	return 0;
 }
 
+/* After `rm -r /run/berth` the name may be another berthd's. */
+static void daemon_unlink_socket(const struct daemon *daemon)
+{
+	struct stat now;
+
+	if (fstatat(daemon->runtime_fd, CONTROL_SOCKET, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    now.st_dev == daemon->control_stat.st_dev && now.st_ino == daemon->control_stat.st_ino)
+		(void)unlinkat(daemon->runtime_fd, CONTROL_SOCKET, 0);
+}
+
 static int daemon_serve(struct daemon *daemon)
 {
 	const struct group *group = getgrnam(CONTROL_GROUP);
 	int fd = http_listen_unix(daemon->runtime_fd, CONTROL_SOCKET, CONTROL_MODE,
 				  group ? group->gr_gid : (gid_t)-1);
+	int r;
 
 	/* Not root and not in the group: the socket stays this user's own. */
 	if (fd == -EPERM && group)
@@ -199,8 +211,17 @@ static int daemon_serve(struct daemon *daemon)
 			  CONTROL_SOCKET, strerror(-fd));
 		return fd;
 	}
-	return http_server_new(daemon->event, fd, control_routes(), &daemon->control,
-			       &daemon->control_server);
+	if (fstatat(daemon->runtime_fd, CONTROL_SOCKET, &daemon->control_stat,
+		    AT_SYMLINK_NOFOLLOW) < 0)
+		daemon->control_stat = (struct stat){ 0 };
+	r = http_server_new(daemon->event, fd, control_routes(), &daemon->control,
+			    &daemon->control_server);
+	if (r < 0) {
+		log_error("cannot serve on '%s/%s': %s", daemon->options->runtime_dir,
+			  CONTROL_SOCKET, strerror(-r));
+		daemon_unlink_socket(daemon);
+	}
+	return r;
 }
 
 static int daemon_watch_signals(struct daemon *daemon)
@@ -238,6 +259,12 @@ static int daemon_start(struct daemon *daemon)
 		r = daemon_open_host(daemon);
 	if (r < 0)
 		return r;
+	/* Before the files are read: what changes while berthd starts is seen by the loop. */
+	r = config_watch_new(daemon->event, daemon->options->config_file,
+			     daemon->options->dropin_dir, daemon_on_config_change, daemon,
+			     &daemon->config_watch);
+	if (r < 0)
+		log_warning("changed files are not noticed, SIGHUP reloads: %s", strerror(-r));
 	r = daemon_load_policy(daemon);
 	if (r < 0)
 		return r == -EINVAL ? -EBADMSG : r;
@@ -248,15 +275,13 @@ static int daemon_start(struct daemon *daemon)
 	}
 	daemon_fill_control(daemon);
 	r = daemon_apply(daemon);
-	if (r >= 0)
-		r = daemon_serve(daemon);
+	if (r < 0) {
+		log_error("cannot apply the policy: %s", strerror(-r));
+		return r;
+	}
+	r = daemon_serve(daemon);
 	if (r < 0)
 		return r;
-	r = config_watch_new(daemon->event, daemon->options->config_file,
-			     daemon->options->dropin_dir, daemon_on_config_change, daemon,
-			     &daemon->config_watch);
-	if (r < 0)
-		log_warning("changed files are not noticed, SIGHUP reloads: %s", strerror(-r));
 	(void)sd_event_set_watchdog(daemon->event, true);
 	return 0;
 }
@@ -267,7 +292,7 @@ static void daemon_done(struct daemon *daemon)
 {
 	(void)config_watch_free(daemon->config_watch);
 	if (daemon->control_server)
-		(void)unlinkat(daemon->runtime_fd, CONTROL_SOCKET, 0);
+		daemon_unlink_socket(daemon);
 	(void)http_server_free(daemon->control_server);
 	(void)http_server_free(daemon->metrics_server);
 	for (size_t i = 0; i < daemon->source_count; i++)
