@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "cleanup.h"
+
 /* A plan or a restore of a thousand groups takes seconds; a daemon that hangs does not answer. */
 #define CLIENT_TIMEOUT_SEC 60L
 #define CLIENT_BODY_MAX    (64u << 20)
@@ -92,6 +94,27 @@ static int curl_prepare(const struct ctl *ctl, CURL *curl, const char *method, c
 	return curl_easy_setopt(curl, CURLOPT_URL, strbuf_text(&url)) == CURLE_OK ? 0 : -ENOMEM;
 }
 
+/* Names of workloads and texts of others are in it: none may reach the terminal as an escape. JSON
+ * output needs no such care, it is escaped anyway. No deeper than jansson's parser lets it be. */
+static void answer_sanitize(json_t *value)
+{
+	const char *key;
+	json_t *child;
+	size_t i;
+
+	if (json_is_object(value)) {
+		json_object_foreach(value, key, child) answer_sanitize(child);
+	} else if (json_is_array(value)) {
+		json_array_foreach(value, i, child) answer_sanitize(child);
+	} else if (json_is_string(value)) {
+		cleanup_free char *text = strdup(json_string_value(value));
+
+		if (text)
+			(void)text_sanitize(text);
+		(void)json_string_set(value, text ? text : "");
+	}
+}
+
 int client_call(const struct ctl *ctl, const char *method, const char *path, json_t **ret)
 {
 	CURL *curl CLEANUP(curl_easy_cleanupp) = curl_easy_init();
@@ -111,6 +134,8 @@ int client_call(const struct ctl *ctl, const char *method, const char *path, jso
 		return connect_explain(ctl, curl, code);
 	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
 	answer = json_loadb(strbuf_text(&body), body.length, JSON_REJECT_DUPLICATES, &error);
+	if (!ctl->json || status < 200 || status > 299)
+		answer_sanitize(answer);
 	if (status < 200 || status > 299)
 		return refusal_explain(ctl, path, status, answer);
 	if (!json_is_object(answer)) {

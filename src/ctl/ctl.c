@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "cleanup.h"
 #include "parse.h"
 
 #define DEFAULT_SOCKET "/run/berth/control.sock"
@@ -14,14 +15,21 @@
 
 void ctl_error(const char *format, ...)
 {
+	cleanup_free char *text = NULL;
 	va_list arguments;
+	int length;
 
 	(void)fflush(stdout);
-	(void)fputs("berthctl: ", stderr);
 	va_start(arguments, format);
-	(void)vfprintf(stderr, format, arguments);
+	length = vasprintf(&text, format, arguments);
 	va_end(arguments);
-	(void)fputc('\n', stderr);
+	if (length < 0) {
+		text = NULL;
+		return;
+	}
+	/* What a name or an answer puts into it must not reach the terminal as an escape. */
+	(void)text_sanitize(text);
+	(void)fprintf(stderr, "berthctl: %s\n", text);
 }
 
 int ctl_print(struct strbuf *page)
