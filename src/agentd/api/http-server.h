@@ -35,7 +35,8 @@ const char *http_query(const struct http_request *request, const char *key);
 struct http_route {
 	const char *method; /* "GET", "POST"; HEAD is served by GET */
 	const char *path;   /* exact, or a prefix if it ends in '/' */
-	bool privileged;    /* root only; others get 403. Others: whoever may open the socket */
+	bool privileged; /* root and berthd's own user; others get 403. If not: whoever may open it
+			  */
 	void (*handle)(void *data, const struct http_request *request,
 		       struct http_response *response);
 };
