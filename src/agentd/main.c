@@ -93,11 +93,12 @@ static void print_config_errors(const struct config_errors *errors)
 		(void)fprintf(stderr, "and %zu more errors\n", errors->dropped);
 }
 
-static int check_one(const char *file, const char *dropin_dir, const struct plugin_list *plugins)
+static int check_one(const char *file, const char *dropin_dir, bool missing_ok,
+		     const struct plugin_list *plugins)
 {
 	struct config_errors errors = { 0 };
 	struct settings *settings = NULL;
-	int r = settings_load(file, dropin_dir, false, &errors, &settings);
+	int r = settings_load(file, dropin_dir, missing_ok, &errors, &settings);
 
 	if (r >= 0)
 		r = plugin_check_all(plugins, settings, &errors);
@@ -122,9 +123,10 @@ static int run_check(const struct daemon_options *options, char **files)
 		(void)fprintf(stderr, "%s: %s; no plugin's section can be checked\n",
 			      options->plugin_dir, strerror(-r));
 	if (!*files)
-		failed = check_one(options->config_file, options->dropin_dir, &plugins) < 0;
+		failed = check_one(options->config_file, options->dropin_dir,
+				   !options->config_explicit, &plugins) < 0;
 	for (; *files; files++)
-		failed |= check_one(*files, NULL, &plugins) < 0;
+		failed |= check_one(*files, NULL, false, &plugins) < 0;
 	plugin_list_done(&plugins);
 	return failed ? DAEMON_EXIT_FAILED : DAEMON_EXIT_OK;
 }
