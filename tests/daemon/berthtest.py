@@ -120,6 +120,7 @@ class Daemon:
         self.env = env or {}
         self.log = self.directory / "log"
         self.process = None
+        self.user = None  # runs as another one than the test
         self.write_policy(policy)
 
     def write_policy(self, policy):
@@ -139,10 +140,12 @@ class Daemon:
             notify.unlink()
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(str(notify))
+        notify.chmod(0o666)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self.command("--log-level", level, *options), stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL, user=self.user, group=self.user,
+                extra_groups=None if self.user is None else [],
                 env={**os.environ, "NOTIFY_SOCKET": str(notify), **self.env})
 
     def wait_notify(self, text, timeout=20.0):
