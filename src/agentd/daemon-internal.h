@@ -41,8 +41,8 @@ struct daemon {
 	struct control_context control;
 	struct http_server *control_server, *metrics_server;
 	struct stat control_stat; /* of the control socket, as it was made */
-	char *metrics_listen; /* what metrics_server listens on; NULL: nothing */
-	bool sampled;         /* capabilities were probed with a workload's group at hand */
+	char *metrics_listen;     /* what metrics_server listens on; NULL: nothing */
+	bool sampled;             /* capabilities were probed with a workload's group at hand */
 };
 
 struct actuator_options daemon_actuator_options(const struct settings *settings);
@@ -51,8 +51,6 @@ int daemon_apply(struct daemon *daemon);
 /* Read the files, and if they are valid make them the running policy; else log every error and
  * change nothing. 0 or -errno. data is a struct daemon. */
 int daemon_reload(void *data);
-/* Listen where metrics.listen says; a port that cannot be had is logged and left. */
-void daemon_listen_metrics(struct daemon *daemon);
 void daemon_log_config_errors(const struct config_errors *errors);
 /* What systemctl status shows. */
 void daemon_notify_status(const struct daemon *daemon);

@@ -53,7 +53,8 @@ void daemon_notify_status(const struct daemon *daemon)
 		daemon->config_errors.count > 0 ? ", the policy on disk is not valid" : "");
 }
 
-void daemon_listen_metrics(struct daemon *daemon)
+/* Listen where metrics.listen says; a port that cannot be had is logged and left. */
+static void daemon_listen_metrics(struct daemon *daemon)
 {
 	const char *wanted = daemon->settings->metrics_listen;
 	int fd, r;

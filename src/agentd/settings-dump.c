@@ -4,7 +4,7 @@
 #include "limit.h"
 #include "settings.h"
 
-void settings_dump_fields(FILE *out, const char *prefix, const struct config_field *fields)
+static void settings_dump_fields(FILE *out, const char *prefix, const struct config_field *fields)
 {
 	for (const struct config_field *field = fields; field->type != CONFIG_END; field++) {
 		char type[256], fallback[256];

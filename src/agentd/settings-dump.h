@@ -9,7 +9,6 @@
 
 #include "berth-plugin.h"
 
-void settings_dump_fields(FILE *out, const char *prefix, const struct config_field *fields);
 /* All keys of the daemon itself, also those that no table holds. */
 void settings_dump_daemon(FILE *out);
 /* All keys below plugins.NAME, `enabled` first. fields may be NULL. */

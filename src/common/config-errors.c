@@ -82,18 +82,6 @@ void config_errors_add(struct config_errors *errors, const struct config_node *n
 	va_end(arguments);
 }
 
-void config_errors_add_key(struct config_errors *errors, const struct config_node *node,
-			   const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	config_errors_addv(errors, node->file, node->key ? node->key_line : node->line,
-			   node->key ? node->key_column : node->column, node->key, format,
-			   arguments);
-	va_end(arguments);
-}
-
 void config_error_format(const struct config_error *error, char *text, size_t size)
 {
 	char place[32] = "";

@@ -29,7 +29,6 @@ const char *config_syntax_problem(const char *problem);
 /* A file's name, shared by all nodes of its document. They move between trees when these are
  * merged, so each holds a reference. Not atomic: a tree belongs to one thread. */
 const char *config_file_new(const char *name);
-const char *config_file_ref(const char *file);
 const char *config_file_unref(const char *file);
 
 struct config_node *config_node_new(const char *file, unsigned int line, unsigned int column);

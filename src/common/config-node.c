@@ -26,7 +26,7 @@ const char *config_file_new(const char *name)
 	return file->name;
 }
 
-const char *config_file_ref(const char *file)
+static const char *config_file_ref(const char *file)
 {
 	file_of(file)->references++;
 	return file;

@@ -57,9 +57,6 @@ void config_errors_done(struct config_errors *errors);
 void config_errors_add(struct config_errors *errors, const struct config_node *node,
 		       const char *key, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
-/* As config_errors_add(), but the place is where the key itself stands. */
-void config_errors_add_key(struct config_errors *errors, const struct config_node *node,
-			   const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* "FILE:LINE:COLUMN: KEY: TEXT" into text. */
 void config_error_format(const struct config_error *error, char *text, size_t size);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "strbuf.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -73,22 +74,13 @@ void strbuf_add_char(struct strbuf *buffer, char character)
 
 void strbuf_addf(struct strbuf *buffer, const char *format, ...)
 {
-	va_list arguments;
-
-	va_start(arguments, format);
-	strbuf_addv(buffer, format, arguments);
-	va_end(arguments);
-}
-
-void strbuf_addv(struct strbuf *buffer, const char *format, va_list arguments)
-{
 	int saved = errno;
-	va_list again;
+	va_list arguments;
 	int n;
 
-	va_copy(again, arguments);
-	n = vsnprintf(NULL, 0, format, again);
-	va_end(again);
+	va_start(arguments, format);
+	n = vsnprintf(NULL, 0, format, arguments);
+	va_end(arguments);
 	if (n < 0) {
 		buffer->error = -ENOMEM;
 		return;
@@ -97,7 +89,9 @@ void strbuf_addv(struct strbuf *buffer, const char *format, va_list arguments)
 		return;
 	/* For %m: neither the measuring nor realloc() may change what it prints. */
 	errno = saved;
+	va_start(arguments, format);
 	(void)vsnprintf(buffer->text + buffer->length, (size_t)n + 1, format, arguments);
+	va_end(arguments);
 	buffer->length += (size_t)n;
 }
 

@@ -24,8 +24,6 @@ void strbuf_add_bytes(struct strbuf *buffer, const char *bytes, size_t length);
 void strbuf_add_char(struct strbuf *buffer, char character);
 void strbuf_addf(struct strbuf *buffer, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-void strbuf_addv(struct strbuf *buffer, const char *format, va_list arguments)
-	__attribute__((format(printf, 2, 0)));
 
 /* 0 or -ENOMEM. */
 int strbuf_error(const struct strbuf *buffer);

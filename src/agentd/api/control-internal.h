@@ -38,11 +38,9 @@ void json_set_errno(json_t *object, const char *key, int result);
 uint64_t now_usec(void);
 
 /* Parts that several answers share. */
-json_t *workload_json(const struct workload *workload);
 json_t *knobs_json(const struct actuator *actuator, const struct berth_target *target);
 json_t *history_json(const struct actuator *actuator, uint64_t workload, bool failed_only,
 		     size_t last);
-json_t *plugins_json(const struct host *host);
 json_t *descriptions_json(const struct host *host, uint64_t workload);
 json_t *sources_json(const struct self_state *state);
 json_t *config_errors_json(const struct config_errors *errors);

@@ -34,7 +34,7 @@ static void plugin_add(void *data, const struct plugin_view *view)
 	(void)json_array_append_new(list, item);
 }
 
-json_t *plugins_json(const struct host *host)
+static json_t *plugins_json(const struct host *host)
 {
 	json_t *list = json_array();
 

@@ -37,7 +37,7 @@ static json_t *workload_names_json(const struct workload *workload)
 	return item;
 }
 
-json_t *workload_json(const struct workload *workload)
+static json_t *workload_json(const struct workload *workload)
 {
 	const struct berth_workload *view = &workload->view;
 	json_t *item = workload_names_json(workload);
