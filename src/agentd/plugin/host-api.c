@@ -139,7 +139,7 @@ static void api_unclaim(struct agent *agent, struct berth_target target, enum kn
 	struct instance *instance = instance_of(agent);
 	const struct host_plugin *plugin = instance->plugin;
 
-	if (!knob_is_known(knob) || !claimed_has(instance, target, knob) || instance->detached)
+	if (!knob_is_known(knob) || !claimed_has(instance, target, knob))
 		return;
 	claimed_get(instance, target)->knobs &= ~(UINT64_C(1) << knob);
 	/* In its stop() beside its successor, which holds the same claim now. */
@@ -165,12 +165,12 @@ void instance_drop_claims(struct instance *instance, const struct instance *succ
 	struct claimed *claimed;
 
 	hashmap_foreach (claimed, &instance->claims) {
-		if (successor && !instance->detached)
+		if (successor)
 			claimed_drop(instance, claimed, successor);
 		free(claimed);
 	}
 	hashmap_done(&instance->claims);
-	if (!successor && !instance->detached)
+	if (!successor)
 		actuator_drop_owner(instance->plugin->host->context.actuator,
 				    instance->plugin->plugin->table.name);
 }

@@ -87,7 +87,7 @@ static struct instance *instance_new(struct host_plugin *plugin)
 }
 
 /* successor: keeps what both claimed; NULL: all claims of the plugin go. started: stop() is due. */
-static void instance_end(struct instance *instance, const struct instance *successor, bool started)
+static void instance_end(struct instance *instance, struct instance *successor, bool started)
 {
 	struct host_plugin *plugin = instance->plugin;
 	struct call call;
@@ -104,7 +104,9 @@ static void instance_end(struct instance *instance, const struct instance *succe
 	instance_drop_actions(instance);
 	instance_drop_claims(instance, successor);
 	instance_drop_descriptions(instance);
-	instance_drop_metrics(instance);
+	/* One that failed to start took over the metrics of the one that runs, which still uses
+	 * them when it is stopped. */
+	instance_drop_metrics(instance, started ? NULL : successor);
 	free(instance);
 }
 

@@ -32,8 +32,7 @@ struct instance {
 	struct agent agent; /* first: what the plugin holds is this struct */
 	struct host_plugin *plugin;
 	void *self;
-	bool ending;   /* being stopped: it gets nothing new */
-	bool detached; /* its claims are to stay written */
+	bool ending; /* being stopped: it gets nothing new */
 	struct list sources, actions;
 	size_t source_count, job_count;
 	struct hashmap claims;       /* struct claimed by claim_key() */
@@ -72,7 +71,6 @@ struct host {
 	const char *marked_plugin, *marked_callback;
 	struct hashmap metric_levels; /* workload id to 1 + level - QOS_SCAVENGER of its series */
 	sd_event_source *probe;
-	bool detached;
 };
 
 uint64_t host_now_usec(void);
@@ -155,6 +153,7 @@ void api_metric_set(struct agent *agent, struct agent_metric *metric, uint64_t w
 		    double value);
 void instance_drop_descriptions(struct instance *instance);
 void instance_drop_described(struct instance *instance, uint64_t workload);
-void instance_drop_metrics(struct instance *instance);
+/* heir: NULL, or who takes them over. */
+void instance_drop_metrics(struct instance *instance, struct instance *heir);
 /* Its level changed or it went: series with the labels of before go. */
 void host_metrics_changed(struct host *host, const struct berth_workload *view, bool gone);

@@ -257,7 +257,7 @@ void api_metric_set(struct agent *agent, struct agent_metric *metric, uint64_t w
 	(void)metrics_set(host->context.metrics, metric->family, workload, labels, count, value);
 }
 
-void instance_drop_metrics(struct instance *instance)
+void instance_drop_metrics(struct instance *instance, struct instance *heir)
 {
 	struct host_plugin *plugin = instance->plugin;
 	struct agent_metric *metric, *following;
@@ -265,6 +265,10 @@ void instance_drop_metrics(struct instance *instance)
 	list_foreach_safe (metric, following, &plugin->metrics, link) {
 		if (metric->instance != instance)
 			continue;
+		if (heir) {
+			metric->instance = heir;
+			continue;
+		}
 		metrics_remove_family(plugin->host->context.metrics, metric->family);
 		list_unlink(&metric->link);
 		plugin->metric_count--;

@@ -85,22 +85,10 @@ struct host *host_free(struct host *host)
 	return NULL;
 }
 
-void host_detach(struct host *host)
-{
-	host->detached = true;
-	for (size_t i = host->count; i-- > 0;) {
-		if (host->plugins[i].running)
-			host->plugins[i].running->detached = true;
-		plugin_stop(&host->plugins[i], PLUGIN_OFF, "the daemon is restarting");
-	}
-}
-
 void plugin_try(struct host_plugin *plugin)
 {
 	char lack[192];
 
-	if (plugin->host->detached)
-		return;
 	if (plugin_lacks(plugin, lack, sizeof(lack))) {
 		const struct log_context context = { .plugin = plugin->plugin->table.name };
 

@@ -46,8 +46,6 @@ int host_new(const struct host_context *context, const struct plugin_list *plugi
 	     struct host **ret);
 /* Stops all in reverse order; their claims are dropped, so the actuator restores. */
 struct host *host_free(struct host *host);
-/* Stop every plugin but keep what is written: for a restart of the daemon under load. */
-void host_detach(struct host *host);
 
 /* Start, apply or stop each plugin for this policy, which plugin_check_all() accepted. A plugin
  * that fails to start is quarantined; the others go on. -ENOMEM only. */

@@ -35,8 +35,8 @@ struct actor {
 
 BERTH_PLUGIN_EXPORT struct actor_record actor_record = { .job_may_end = true };
 
-static const char *const does_names[] = { "nothing", "fail_start", "fail", "crash",
-					  "slow",    "reclaim",    "kill", NULL };
+static const char *const does_names[] = { "nothing", "fail_start", "fail",      "crash", "slow",
+					  "reclaim", "kill",       "fail_late", NULL };
 
 static const struct config_field actor_fields[] = {
 	FIELD_ENUM(struct actor_config, "does", does, does_names, ACTOR_DOES, "What it does."),
@@ -139,6 +139,7 @@ static int on_tick(void *self)
 	case DOES_NOTHING:
 	case DOES_FAIL_START:
 	case DOES_FAIL:
+	case DOES_FAIL_LATE:
 		break;
 	}
 	return fails(actor);
@@ -215,6 +216,8 @@ static int actor_start(struct agent *agent, const void *config, void **ret_self)
 	actor->agent = agent;
 	actor->config = config;
 	r = actor->config->does == DOES_FAIL_START ? -EIO : actor_begin(actor);
+	if (r >= 0 && actor->config->does == DOES_FAIL_LATE)
+		r = -EIO;
 	if (r < 0) {
 		free(actor);
 		return r;
@@ -269,6 +272,7 @@ static void actor_stop(void *self)
 	actor_record.stops++;
 	/* A tidy plugin takes its own things back, which must not disturb a successor. */
 	actor->agent->api->forget(actor->agent, actor->timer);
+	actor->agent->api->metric_set(actor->agent, actor->metric, 0, 0);
 	free(actor);
 }
 

@@ -17,6 +17,7 @@ enum actor_does {
 	DOES_SLOW,  /* 60 ms in its timer */
 	DOES_RECLAIM,
 	DOES_KILL,
+	DOES_FAIL_LATE, /* start(), after it has registered everything */
 };
 
 struct actor_record {
