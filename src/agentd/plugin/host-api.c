@@ -100,6 +100,15 @@ static bool claimed_has(const struct instance *instance, struct berth_target tar
 	return claimed && (claimed->knobs & UINT64_C(1) << knob);
 }
 
+/* Without it a plugin that claims what is refused, target after target, would fill the memory. */
+static void claimed_forget_empty(struct instance *instance, struct claimed *claimed)
+{
+	if (claimed->knobs != 0)
+		return;
+	hashmap_remove_u64(&instance->claims, claim_key(claimed->target));
+	free(claimed);
+}
+
 static bool knob_is_known(enum knob knob)
 {
 	return (unsigned int)knob < KNOB_MAX;
@@ -131,6 +140,7 @@ static int api_claim(struct agent *agent, struct berth_target target, enum knob 
 			   knob, value, lease_usec, reason ? reason : "");
 	if (r >= 0)
 		claimed->knobs |= UINT64_C(1) << knob;
+	claimed_forget_empty(instance, claimed);
 	return r;
 }
 
@@ -138,10 +148,13 @@ static void api_unclaim(struct agent *agent, struct berth_target target, enum kn
 {
 	struct instance *instance = instance_of(agent);
 	const struct host_plugin *plugin = instance->plugin;
+	struct claimed *claimed;
 
 	if (!knob_is_known(knob) || !claimed_has(instance, target, knob))
 		return;
-	claimed_get(instance, target)->knobs &= ~(UINT64_C(1) << knob);
+	claimed = claimed_get(instance, target);
+	claimed->knobs &= ~(UINT64_C(1) << knob);
+	claimed_forget_empty(instance, claimed);
 	/* In its stop() beside its successor, which holds the same claim now. */
 	if (plugin->running != instance && claimed_has(plugin->running, target, knob))
 		return;

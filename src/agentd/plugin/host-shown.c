@@ -190,6 +190,12 @@ int api_metric(struct agent *agent, const char *name, const char *help, struct a
 	return 0;
 }
 
+/* What is above a container whose pod is not here yet may be any group. */
+static bool is_pod(const struct workload *workload)
+{
+	return workload && strcmp(workload->kind, "pod") == 0;
+}
+
 /* At most four; a container is told by its pod. How many. */
 static size_t workload_labels(const struct host *host, const struct berth_workload *view,
 			      struct metric_label labels[4])
@@ -202,7 +208,8 @@ static size_t workload_labels(const struct host *host, const struct berth_worklo
 		labels[count++] = (struct metric_label){ "pod", view->name };
 	} else if (strcmp(view->kind, "container") == 0) {
 		labels[count++] = (struct metric_label){ "namespace", view->namespace };
-		labels[count++] = (struct metric_label){ "pod", parent ? parent->name : "" };
+		labels[count++] =
+			(struct metric_label){ "pod", is_pod(parent) ? parent->name : "" };
 		labels[count++] = (struct metric_label){ "container", view->name };
 	} else {
 		labels[count++] = (struct metric_label){ "kind", view->kind };

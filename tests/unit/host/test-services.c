@@ -73,6 +73,29 @@ static void test_host_claim_refusals_reach_the_plugin(void **state)
 		     EINVAL);
 }
 
+static void test_host_claims_not_held_take_no_memory(void **state)
+{
+	struct world *world = *state;
+	const struct knob_value value = { .number = 20000 };
+	const struct instance *instance;
+	struct agent *agent;
+	uint64_t ids[3];
+
+	add_workloads(world, ids);
+	world_plugin(world, "good");
+	world_run(world, WORLD_POLICY "plugins:\n  good: {weight: 7}\n");
+	agent = world_record(world, "good")->agent;
+	instance = container_of(agent, struct instance, agent);
+	assert_int_equal(instance->claims.count, 2);
+	for (uint64_t cpu = 0; cpu < 100; cpu++)
+		assert_true(agent->api->claim(agent, (struct berth_target){ TARGET_CPU, cpu },
+					      KNOB_CPU_WEIGHT, &value, 0, "") < 0);
+	assert_int_equal(instance->claims.count, 2);
+	agent->api->unclaim(agent, (struct berth_target){ TARGET_WORKLOAD, ids[0] },
+			    KNOB_CPU_WEIGHT);
+	assert_int_equal(instance->claims.count, 1);
+}
+
 static void history_count_kills(void *data, const struct history_view *view)
 {
 	unsigned int *count = data;
@@ -304,6 +327,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(test_host_two_plugins_on_one_knob_the_first_holds_it),
 		WORLD_TEST(test_host_claim_refusals_reach_the_plugin),
+		WORLD_TEST(test_host_claims_not_held_take_no_memory),
 		WORLD_TEST(test_host_act_kill_is_recorded_and_told),
 		WORLD_TEST(test_host_act_reclaim_reaches_the_group_and_is_told),
 		WORLD_TEST(test_host_work_results_come_back_on_the_loop),
