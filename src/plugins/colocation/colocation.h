@@ -52,8 +52,6 @@ struct wants {
 void wants_add(struct wants *wants, enum knob knob, uint64_t number);
 bool wants_has(const struct wants *wants, enum knob knob);
 
-const char *way_name(enum way way);
-
 /* The way for a resource: the configured one if the host has it, with auto the best that it has.
  * detail says why, for people. */
 struct way_choice {
@@ -78,6 +76,3 @@ void cpu_decide(const struct colocation_config *config, const struct colocation_
 void memory_decide(const struct colocation_config *config, const struct colocation_host *host,
 		   const struct berth_workload *workload, bool parent_is_offline,
 		   struct wants *ret);
-
-/* Is this path one that the kubelet itself keeps writing: the kubepods root or a QoS class? */
-bool is_kubelet_slice(const char *cgroup);

@@ -23,7 +23,8 @@
 
 #define QUOTA_PERIOD_USEC 100000ULL /* the unit of KNOB_CPU_QUOTA_USEC */
 
-bool is_kubelet_slice(const char *cgroup)
+/* Is this path one that the kubelet itself keeps writing: the kubepods root or a QoS class? */
+static bool is_kubelet_slice(const char *cgroup)
 {
 	static const char *const names[] = {
 		"kubepods",   "kubepods.slice",           "burstable",

@@ -5,7 +5,7 @@
 #include "colocation.h"
 #include "macro.h"
 
-const char *way_name(enum way way)
+static const char *way_name(enum way way)
 {
 	static const char *const names[] = { "auto", "vendor", "upstream", "emulation", "none" };
 
