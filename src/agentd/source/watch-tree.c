@@ -14,9 +14,8 @@
 
 #define WATCH_MASK \
 	(IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR | IN_DONT_FOLLOW)
-#define DISPATCH_READS                                                            \
-	64u /* of 16 KiB in one turn of the loop; the rest waits for the next one \
-	     */
+/* Reads of 16 KiB in one turn of the loop; the rest waits for the next one. */
+#define DISPATCH_READS 64u
 
 struct node {
 	uint64_t pass;
