@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -15,6 +17,8 @@
 /* libmicrohttpd may have work left after MHD_run(): go on at once, but let other sources of the
  * loop in between. */
 #define RUNS_MAX 16
+
+#define FILES_RETRY_USEC (100 * USEC_PER_MSEC)
 
 DEFINE_CLEANUP(struct http_server *, http_server_free);
 
@@ -123,6 +127,21 @@ static int timer_arm(struct http_server *server)
 	return sd_event_source_set_enabled(server->timer, SD_EVENT_ONESHOT);
 }
 
+/* Without file descriptors the client that waits stays in the backlog and the epoll fd readable:
+ * libmicrohttpd would be run for nothing as fast as the CPU can. */
+static bool is_out_of_files(const struct http_server *server)
+{
+	const union MHD_DaemonInfo *info =
+		MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_LISTEN_FD);
+	struct pollfd waiting = { .fd = info ? info->listen_fd : -1, .events = POLLIN };
+	cleanup_close int fd = -EBADF;
+
+	if (poll(&waiting, 1, 0) <= 0)
+		return false;
+	fd = eventfd(0, EFD_CLOEXEC);
+	return fd < 0;
+}
+
 /* At its limit of connections libmicrohttpd stops watching the listening socket, and starts again
  * only in the run after the one that closed a connection: without that run, which no event asks
  * for, nobody would ever be let in again. */
@@ -131,6 +150,10 @@ static int server_run(struct http_server *server)
 	MHD_UNSIGNED_LONG_LONG timeout_msec = 0;
 	bool has_work = true;
 
+	int r = sd_event_source_set_enabled(server->io, SD_EVENT_ON);
+
+	if (r < 0)
+		return r;
 	connections_expire(server);
 	for (int i = 0; has_work && i < RUNS_MAX; i++) {
 		server->has_room = false;
@@ -139,7 +162,13 @@ static int server_run(struct http_server *server)
 			   (MHD_get_timeout(server->daemon, &timeout_msec) == MHD_YES &&
 			    timeout_msec == 0);
 	}
-	return timer_arm(server);
+	if (!is_out_of_files(server))
+		return timer_arm(server);
+	r = sd_event_source_set_enabled(server->io, SD_EVENT_OFF);
+	if (r < 0)
+		return r;
+	r = sd_event_source_set_time(server->timer, now_usec() + FILES_RETRY_USEC);
+	return r < 0 ? r : sd_event_source_set_enabled(server->timer, SD_EVENT_ONESHOT);
 }
 
 static int on_epoll(sd_event_source *source, int fd, uint32_t events, void *data)
