@@ -96,26 +96,6 @@ struct cgroup *cgroup_free(struct cgroup *group)
 	return NULL;
 }
 
-int cgroup_refresh(const struct hierarchy *hierarchy, struct cgroup *group)
-{
-	uint64_t inodes[CONTROLLER_MAX];
-	bool changed = false, any = false;
-
-	(void)inodes_read(hierarchy, group->path, inodes);
-	for (int i = 0; i < CONTROLLER_MAX; i++) {
-		uint64_t was = group->inode[i];
-
-		if (was != inodes[i]) {
-			/* A successor under the same path is not this group. */
-			group->inode[i] = was == 0 ? inodes[i] : 0;
-			changed = true;
-		}
-		if (group->inode[i] != 0)
-			any = true;
-	}
-	return any ? changed : -ENOENT;
-}
-
 int cgroup_open(const struct hierarchy *hierarchy, const struct cgroup *group,
 		enum controller controller)
 {

@@ -29,10 +29,6 @@ int cgroup_path_check(const char *path);
 int cgroup_new(const struct hierarchy *hierarchy, const char *path, struct cgroup **ret);
 struct cgroup *cgroup_free(struct cgroup *group);
 
-/* Look again: hierarchies that it has appeared in since are filled in; one whose inode changed or
- * vanished is 0 after. 1 if something changed, 0 if not, -ENOENT when it is in no hierarchy. */
-int cgroup_refresh(const struct hierarchy *hierarchy, struct cgroup *group);
-
 /* An O_RDONLY|O_DIRECTORY fd, the caller's to close. -ENOENT: not there (any more); -ESTALE:
  * another group has the path now; -ENODEV: the controller is mounted nowhere. */
 int cgroup_open(const struct hierarchy *hierarchy, const struct cgroup *group,

@@ -115,27 +115,6 @@ int file_read_u64(int dirfd, const char *name, uint64_t *ret)
 	return parse_u64(text, ret);
 }
 
-int file_read_key(int dirfd, const char *name, const char *key, uint64_t *ret)
-{
-	cleanup_free char *text = NULL;
-	size_t key_length = strlen(key);
-	int r = file_read_all(dirfd, name, &text, NULL);
-
-	if (r < 0)
-		return r;
-	for (const char *line = text; *line;) {
-		const char *end = strchrnul(line, '\n');
-
-		if (strncmp(line, key, key_length) == 0 && line[key_length] == ' ') {
-			const char *number = line + key_length + 1;
-
-			return parse_u64_span(number, (size_t)(end - number), ret);
-		}
-		line = *end ? end + 1 : end;
-	}
-	return -ENODATA;
-}
-
 static bool entry_is_directory(int dirfd, const struct dirent *entry)
 {
 	struct stat st;

@@ -20,9 +20,6 @@ int file_read_all(int dirfd, const char *name, char **ret_text, size_t *ret_leng
 /* One unsigned integer; "max" reads as UINT64_MAX. -EINVAL if the file holds anything else. */
 int file_read_u64(int dirfd, const char *name, uint64_t *ret);
 
-/* The number after "KEY " in a flat keyed file such as cpu.stat. -ENODATA if there is none. */
-int file_read_key(int dirfd, const char *name, const char *key, uint64_t *ret);
-
 /* Calls fn for each directory entry that is a directory (not . and ..), with its name; a negative
  * return of fn ends it. 0 or -errno. */
 int file_each_directory(int dirfd, const char *path, int (*fn)(void *data, const char *name),

@@ -169,7 +169,6 @@ static void test_cgroup_open_controller_mounted_nowhere(void **state)
 	struct cgroup group = { .path = (char[]){ "a" } };
 
 	assert_errno(cgroup_open(&tree->hierarchy, &group, CONTROLLER_CPU), ENODEV);
-	assert_errno(cgroup_refresh(&tree->hierarchy, &group), ENOENT);
 }
 
 static void remove_tree(const struct tree *tree, const char *path)
@@ -198,8 +197,6 @@ static void test_cgroup_open_successor_is_stale(void **state)
 	assert_ok(cgroup_new(&tree->hierarchy, "kubepods.slice", &group));
 	replace(tree, "kubepods.slice");
 	assert_errno(cgroup_open(&tree->hierarchy, group, CONTROLLER_CPU), ESTALE);
-	assert_errno(cgroup_refresh(&tree->hierarchy, group), ENOENT);
-	assert_errno(cgroup_open(&tree->hierarchy, group, CONTROLLER_CPU), ENOENT);
 	(void)cgroup_free(group);
 }
 
@@ -211,36 +208,21 @@ static void test_cgroup_open_vanished_is_enoent(void **state)
 	assert_ok(cgroup_new(&tree->hierarchy, "kubepods.slice", &group));
 	remove_tree(tree, "kubepods.slice");
 	assert_errno(cgroup_open(&tree->hierarchy, group, CONTROLLER_CPU), ENOENT);
-	assert_errno(cgroup_refresh(&tree->hierarchy, group), ENOENT);
 	(void)cgroup_free(group);
 }
 
-static void test_cgroup_refresh_v1_fills_in_and_empties(void **state)
+static void test_cgroup_new_v1_in_one_hierarchy_only(void **state)
 {
 	struct tree *tree = *state;
 	struct cgroup *group = NULL;
 
+	/* runc makes the directories one hierarchy after the other. */
 	assert_int_equal(mkdirat(tree->root.cgroup, "memory/new", 0700), 0);
 	assert_ok(cgroup_new(&tree->hierarchy, "new", &group));
 	assert_int_equal(group->inode[CONTROLLER_CPU], 0);
+	assert_true(group->inode[CONTROLLER_MEMORY] == inode_of(tree, "memory/new"));
 	assert_errno(cgroup_open(&tree->hierarchy, group, CONTROLLER_CPU), ENOENT);
-	assert_int_equal(cgroup_refresh(&tree->hierarchy, group), 0);
-
-	/* runc makes the directories one hierarchy after the other. */
-	assert_int_equal(mkdirat(tree->root.cgroup, "cpu/new", 0700), 0);
-	assert_int_equal(cgroup_refresh(&tree->hierarchy, group), 1);
-	assert_true(group->inode[CONTROLLER_CPU] == inode_of(tree, "cpu/new"));
-	assert_true(group->inode[CONTROLLER_CPUACCT] == group->inode[CONTROLLER_CPU]);
-	assert_int_equal(cgroup_refresh(&tree->hierarchy, group), 0);
-
-	replace(tree, "memory/new");
-	assert_int_equal(cgroup_refresh(&tree->hierarchy, group), 1);
-	assert_int_equal(group->inode[CONTROLLER_MEMORY], 0);
-	assert_true(group->inode[CONTROLLER_CPU] != 0);
-
 	remove_tree(tree, "memory/new");
-	remove_tree(tree, "cpu/new");
-	assert_errno(cgroup_refresh(&tree->hierarchy, group), ENOENT);
 	(void)cgroup_free(group);
 }
 
@@ -257,7 +239,7 @@ int main(void)
 		TREE_TEST(test_cgroup_open_controller_mounted_nowhere, none_setup),
 		TREE_TEST(test_cgroup_open_successor_is_stale, v2_setup),
 		TREE_TEST(test_cgroup_open_vanished_is_enoent, v2_setup),
-		TREE_TEST(test_cgroup_refresh_v1_fills_in_and_empties, v1_setup),
+		TREE_TEST(test_cgroup_new_v1_in_one_hierarchy_only, v1_setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -156,28 +156,6 @@ static void test_file_read_u64_nul_in_file_is_refused(void **state)
 	assert_int_equal(number, 7);
 }
 
-static void test_file_read_key_whole_words_only(void **state)
-{
-	int fd = text_make(state, "user_usec 5\nusage_usec 12\nnr 3 4\nlast 9");
-	uint64_t number = 7;
-
-	assert_ok(file_read_key(fd, "file", "usage_usec", &number));
-	assert_int_equal(number, 12);
-	assert_ok(file_read_key(fd, "file", "last", &number));
-	assert_int_equal(number, 9);
-	assert_errno(file_read_key(fd, "file", "usage", &number), ENODATA);
-	assert_errno(file_read_key(fd, "file", "usec", &number), ENODATA);
-	assert_errno(file_read_key(fd, "file", "nr", &number), EINVAL);
-	assert_errno(file_read_key(fd, "none", "nr", &number), ENOENT);
-	assert_int_equal(number, 9);
-}
-
-struct names {
-	unsigned int count;
-	bool a, b;
-	int result;
-};
-
 static int names_add(void *data, const char *name)
 {
 	struct names *names = data;
@@ -220,7 +198,6 @@ int main(void)
 		TEST(test_file_read_all_sizes_are_whole),
 		TEST(test_file_read_u64_table_matches),
 		TEST(test_file_read_u64_nul_in_file_is_refused),
-		TEST(test_file_read_key_whole_words_only),
 		TEST(test_file_each_directory_only_directories),
 	};
 
