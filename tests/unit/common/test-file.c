@@ -156,6 +156,12 @@ static void test_file_read_u64_nul_in_file_is_refused(void **state)
 	assert_int_equal(number, 7);
 }
 
+struct names {
+	unsigned int count;
+	bool a, b;
+	int result;
+};
+
 static int names_add(void *data, const char *name)
 {
 	struct names *names = data;
