@@ -32,6 +32,7 @@
 #define LIMIT_HISTORY            1024u /* actions and notable events kept for `berthctl history` */
 #define LIMIT_ACTIONS_PER_MINUTE 60u   /* of one plugin, by default; see actions.per_minute */
 #define LIMIT_PIDS               65536u /* processes of one workload that a per-process knob covers */
+#define LIMIT_PROCESS_WATCHES    256u   /* inotify watches of one process knob; more: the timer */
 #define LIMIT_SERIES             100000u
 #define LIMIT_HTTP_CONNECTIONS   64u
 #define LIMIT_HTTP_TIMEOUT_SEC   10u

@@ -28,6 +28,8 @@
 /* Also the owner shown for values that the run before left. */
 #define OWNER_PREVIOUS "previous run"
 
+struct inotify_event;
+
 struct claim {
 	struct list list;           /* of its holding; oldest first */
 	const char *owner, *reason; /* interned */
@@ -63,6 +65,8 @@ struct holding {
 	uint64_t drift_usec;
 	uint64_t foreign_hash; /* of the foreign value counted last */
 	struct process_knob *processes;
+	int *process_watches; /* inotify, of its group and of those below */
+	size_t process_watch_count;
 };
 
 /* A cgroup that targets and holdings are about; the host itself has path "". */
@@ -90,9 +94,10 @@ struct actuator {
 	struct slow_writer *slow_writer;
 	struct actions *actions;
 	struct list groups, holdings;
-	struct hashmap by_path;   /* to groups */
-	struct hashmap by_target; /* workload id, to groups */
-	struct hashmap by_watch;  /* inotify wd, to groups */
+	struct hashmap by_path;          /* to groups */
+	struct hashmap by_target;        /* workload id, to groups */
+	struct hashmap by_watch;         /* inotify wd, to groups */
+	struct hashmap by_process_watch; /* inotify wd, to how many holdings have it */
 	int inotify_fd;
 	sd_event_source *inotify_source, *timer;
 	uint64_t armed_usec; /* of the timer; 0: off */
@@ -175,6 +180,16 @@ void drift_unwatch(struct actuator *actuator, struct holding *holding);
 void holding_check(struct actuator *actuator, struct holding *holding);
 /* A value that is neither ours nor the original was found. Counts and tells. */
 void drift_note(struct actuator *actuator, struct holding *holding, const char *current);
+
+/* process-watch.c */
+/* Be told of processes that join. Again at each look: groups below come and go. -errno: not of all
+ * of them. */
+int process_watch(struct actuator *actuator, struct holding *holding);
+void process_unwatch(struct actuator *actuator, struct holding *holding);
+/* Of the same inotify fd as drift.c's. */
+void process_watch_event(struct actuator *actuator, const struct inotify_event *event);
+/* Settle it again shortly. */
+void process_look_soon(struct actuator *actuator, struct holding *holding);
 
 /* due.c */
 int due_start(struct actuator *actuator);

@@ -106,6 +106,7 @@ struct actuator *actuator_free(struct actuator *actuator)
 	hashmap_done(&actuator->by_path);
 	hashmap_done(&actuator->by_target);
 	hashmap_done(&actuator->by_watch);
+	hashmap_done(&actuator->by_process_watch);
 	intern_done(&actuator->strings);
 	sd_event_unref(actuator->context.event);
 	free(actuator);

@@ -234,8 +234,12 @@ void actuator_target_changed(struct actuator *actuator, const struct actuator_ta
 	if (!group || !target->group || group_for_target(actuator, target, &group) < 0)
 		return;
 	list_foreach (holding, &group->holdings, in_group) {
-		if (holding->processes)
+		if (holding->processes) {
 			(void)process_knob_set_group(holding->processes, &group->cgroup);
+			/* They are looked up in the first hierarchy that the group is in, which may
+			 * be another one now. */
+			drift_unwatch(actuator, holding);
+		}
 		if (holding->status != KNOB_PENDING && holding->status != KNOB_FAILED &&
 		    !holding->processes)
 			continue;

@@ -28,13 +28,19 @@ static bool drift_any_watch(const struct holding *holding, int watch)
 	return false;
 }
 
+static void drift_watched(struct actuator *actuator, struct holding *holding)
+{
+	if (holding->flags & HOLDING_UNWATCHED)
+		actuator->unwatched--;
+	holding->flags &= (uint16_t)~HOLDING_UNWATCHED;
+}
+
 void drift_unwatch(struct actuator *actuator, struct holding *holding)
 {
 	int watch = holding->watch;
 
-	if (holding->flags & HOLDING_UNWATCHED)
-		actuator->unwatched--;
-	holding->flags &= (uint16_t)~HOLDING_UNWATCHED;
+	drift_watched(actuator, holding);
+	process_unwatch(actuator, holding);
 	holding->watch = -1;
 	if (watch < 0 || drift_any_watch(holding, watch))
 		return;
@@ -43,26 +49,14 @@ void drift_unwatch(struct actuator *actuator, struct holding *holding)
 	actuator->stats.watches--;
 }
 
-/* The file whose writes tell; of processes the one that tells when the group becomes populated. */
+/* The file whose writes tell. */
 static int drift_path(const struct actuator *actuator, const struct holding *holding, char *text,
 		      size_t size, int *ret_dirfd)
 {
-	const struct knob_row *row = &knob_table[holding->knob];
 	cleanup_knob_file struct knob_file file = KNOB_FILE_NULL;
 	struct knob_place place;
 	int r;
 
-	if (holding->processes) {
-		if (actuator->context.hierarchy->mounts[row->controller].version != 2)
-			return -EOPNOTSUPP;
-		r = cgroup_open(actuator->context.hierarchy, &holding->group->cgroup,
-				row->controller);
-		if (r < 0)
-			return r;
-		*ret_dirfd = r;
-		(void)snprintf(text, size, "/proc/self/fd/%d/cgroup.events", r);
-		return 0;
-	}
 	holding_place(actuator, holding, &place);
 	r = knob_file_open(&place, false, &file);
 	if (r < 0)
@@ -74,7 +68,7 @@ static int drift_path(const struct actuator *actuator, const struct holding *hol
 
 static void drift_leave_to_timer(struct actuator *actuator, struct holding *holding)
 {
-	if (holding->flags & HOLDING_UNWATCHED || holding->processes)
+	if (holding->flags & HOLDING_UNWATCHED)
 		return;
 	holding->flags |= HOLDING_UNWATCHED;
 	actuator->unwatched++;
@@ -87,6 +81,13 @@ void drift_watch(struct actuator *actuator, struct holding *holding)
 	char path[128];
 	int watch;
 
+	if (holding->processes) {
+		if (process_watch(actuator, holding) < 0)
+			drift_leave_to_timer(actuator, holding);
+		else
+			drift_watched(actuator, holding);
+		return;
+	}
 	if (holding->watch >= 0)
 		return;
 	if (actuator->inotify_fd < 0 ||
@@ -102,9 +103,7 @@ void drift_watch(struct actuator *actuator, struct holding *holding)
 	}
 	if (hashmap_put_u64(&actuator->by_watch, (uint64_t)watch, holding->group) == 0)
 		actuator->stats.watches++;
-	if (holding->flags & HOLDING_UNWATCHED)
-		actuator->unwatched--;
-	holding->flags &= (uint16_t)~HOLDING_UNWATCHED;
+	drift_watched(actuator, holding);
 	holding->watch = watch;
 }
 
@@ -211,8 +210,10 @@ static void drift_group(struct actuator *actuator, const struct inotify_event *e
 	struct group *group = hashmap_get_u64(&actuator->by_watch, (uint64_t)event->wd);
 	struct holding *holding;
 
-	if (!group)
+	if (!group) {
+		process_watch_event(actuator, event);
 		return;
+	}
 	if (event->mask & IN_IGNORED) {
 		/* The file is gone; its group's end will be told. */
 		(void)hashmap_remove_u64(&actuator->by_watch, (uint64_t)event->wd);

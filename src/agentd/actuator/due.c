@@ -89,7 +89,7 @@ static void reconcile_holding(struct actuator *actuator, struct holding *holding
 {
 	if (holding->flags & HOLDING_DEAD)
 		return;
-	if (holding->watch < 0 && holding->status == KNOB_WRITTEN)
+	if (!holding->processes && holding->watch < 0 && holding->status == KNOB_WRITTEN)
 		drift_watch(actuator, holding);
 	if (holding->status == KNOB_FAILED ||
 	    (holding->status == KNOB_PENDING && !holding->written)) {

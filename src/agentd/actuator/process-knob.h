@@ -10,7 +10,7 @@
  *	process_knob_originals()   their text, to the journal, if look found new ones
  *	process_knob_apply()       write the value, to processes that look has seen only
  * All of it is level-triggered and idempotent: the same three again, whenever the group may have
- * new processes (IN_MODIFY of cgroup.events on v2, the reconcile interval else), cover those that
+ * new processes (process-watch.c, the reconcile interval), cover those that
  * joined later. A process that was forked from one that holds our value holds it already; its
  * original is taken to be its parent's.
  *
@@ -35,7 +35,7 @@ int process_knob_new(const struct sysroot *root, const struct hierarchy *hierarc
 		     const struct cgroup *group, enum knob knob, struct process_knob **ret);
 /* Ends a step that is under way, unheard. Must come before worker_pool_free(). */
 struct process_knob *process_knob_free(struct process_knob *knob);
-/* The group appeared in more hierarchies (cgroup_refresh()). */
+/* The group appeared in more hierarchies. */
 int process_knob_set_group(struct process_knob *knob, const struct cgroup *group);
 
 /* How many new processes were found; -ENOENT or -ESTALE: the group is gone; -E2BIG: more than

@@ -169,7 +169,11 @@ int actuator_replay(struct actuator *actuator)
 	list_foreach (holding, &actuator->holdings, list) {
 		if (holding->flags & HOLDING_DEAD)
 			continue;
-		drift_watch(actuator, holding);
+		/* Somebody may have joined while no daemon ran. */
+		if (holding->processes)
+			process_look_soon(actuator, holding);
+		else
+			drift_watch(actuator, holding);
 		/* Shadows, their lock there or gone, and sums of nothing. */
 		if (actuator_writes(actuator) &&
 		    (!holding_is_claimed(holding) || (holding->flags & HOLDING_WAS_LOCKED))) {

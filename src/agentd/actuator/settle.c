@@ -256,7 +256,8 @@ static void settle_write(struct actuator *actuator, struct holding *holding, uin
 		holding->error = 0;
 		holding->backoff_msec = 0;
 		holding->retry_usec = 0;
-		drift_watch(actuator, holding);
+		if (!holding->processes)
+			drift_watch(actuator, holding);
 		settle_below(actuator, holding);
 	}
 	if (locked) {

@@ -128,9 +128,11 @@ static int write_file(struct actuator *actuator, struct holding *holding, uint64
 static int write_processes(struct actuator *actuator, struct holding *holding, uint64_t number)
 {
 	char text[24];
-	int found = process_knob_look(holding->processes);
-	int r;
+	int found, r;
 
+	/* First: who joins after the look is told of. */
+	drift_watch(actuator, holding);
+	found = process_knob_look(holding->processes);
 	if (found < 0 && found != -E2BIG)
 		return found;
 	(void)snprintf(text, sizeof(text), "%" PRId64, (int64_t)number);

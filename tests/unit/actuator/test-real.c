@@ -2,7 +2,10 @@
 /* The actuator on this host's own kernel, in a group of its own. */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "actuator/actuator.h"
@@ -221,22 +224,39 @@ static int score_of(pid_t pid)
 	return (int)score;
 }
 
-static void test_actuator_claim_oom_score_adj_real_is_restored(void **state)
+static pid_t child_in_group(const struct host *host)
 {
-	struct host *host = host_or_skip(state);
 	char text[32];
-	int before = score_of(getpid());
 	pid_t pid = fork();
 
-	if (pid == 0)
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		/* A test that fails must not leave it behind. */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (;;)
 			(void)pause();
+	}
 
 	int fd = openat(host->cpu_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
 	int length = snprintf(text, sizeof(text), "%d", pid);
 
 	assert_int_equal(write(fd, text, (size_t)length), length);
 	(void)close(fd);
+	return pid;
+}
+
+static void child_end(pid_t pid)
+{
+	(void)kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void test_actuator_claim_oom_score_adj_real_is_restored(void **state)
+{
+	struct host *host = host_or_skip(state);
+	int before = score_of(getpid());
+	pid_t pid = child_in_group(host);
+
 	assert_ok(host_claim(host, KNOB_OOM_SCORE_ADJ, 900));
 	assert_int_equal(score_of(pid), 900);
 	/* In order ... */
@@ -260,8 +280,55 @@ static void test_actuator_claim_oom_score_adj_real_is_restored(void **state)
 	assert_ok(host_claim(host, KNOB_OOM_SCORE_ADJ, 903));
 	actuator_drop_owner(host->actuator, "test");
 	assert_int_equal(score_of(pid), before);
-	(void)kill(pid, SIGKILL);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	child_end(pid);
+}
+
+static uint64_t now_usec(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / NSEC_PER_USEC;
+}
+
+/* How long it took the loop; a second at most. */
+static uint64_t wait_for_score(const struct host *host, pid_t pid, int score)
+{
+	uint64_t start = now_usec(), now = start;
+
+	while (score_of(pid) != score && now < start + USEC_PER_SEC) {
+		assert_true(sd_event_run(host->event, start + USEC_PER_SEC - now) >= 0);
+		now = now_usec();
+	}
+	return now - start;
+}
+
+/* Whoever starts a container makes its group first: the claim is there before any process. */
+static void test_actuator_claim_oom_score_adj_real_covers_who_joins_later(void **state)
+{
+	struct host *host = host_or_skip(state);
+	int before = score_of(getpid());
+
+	assert_ok(host_claim(host, KNOB_OOM_SCORE_ADJ, 900));
+	assert_int_equal(sd_event_run(host->event, 100 * USEC_PER_MSEC), 0);
+
+	/* Into an empty group, and into one that has a process already. */
+	pid_t first = child_in_group(host);
+
+	assert_in_range(wait_for_score(host, first, 900), 0, USEC_PER_SEC);
+	assert_int_equal(score_of(first), 900);
+
+	pid_t second = child_in_group(host);
+
+	assert_in_range(wait_for_score(host, second, 900), 0, USEC_PER_SEC);
+	assert_int_equal(score_of(second), 900);
+	/* Our own writes wake nobody. */
+	assert_int_equal(sd_event_run(host->event, 500 * USEC_PER_MSEC), 0);
+	actuator_drop_owner(host->actuator, "test");
+	assert_int_equal(score_of(first), before);
+	assert_int_equal(score_of(second), before);
+	child_end(first);
+	child_end(second);
 }
 
 static void test_actuator_claim_real_group_removed(void **state)
@@ -296,6 +363,9 @@ int main(void)
 						host_open, host_close),
 		cmocka_unit_test_setup_teardown(test_actuator_claim_oom_score_adj_real_is_restored,
 						host_open, host_close),
+		cmocka_unit_test_setup_teardown(
+			test_actuator_claim_oom_score_adj_real_covers_who_joins_later, host_open,
+			host_close),
 		cmocka_unit_test_setup_teardown(test_actuator_claim_real_group_removed, host_open,
 						host_close),
 	};
