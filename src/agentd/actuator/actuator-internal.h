@@ -102,6 +102,8 @@ struct actuator {
 	sd_event_source *inotify_source, *timer;
 	uint64_t armed_usec; /* of the timer; 0: off */
 	uint64_t reconcile_usec, unwatched_usec;
+	uint64_t compact_usec;   /* not before that */
+	bool has_unheld_records; /* the journal knows more than the holdings: it is not compacted */
 	unsigned int unwatched;
 	struct actuator_stats stats;
 	struct log_limit write_limit, drift_limit, journal_limit;
@@ -195,6 +197,8 @@ void process_look_soon(struct actuator *actuator, struct holding *holding);
 int due_start(struct actuator *actuator);
 /* Something is due then: the timer is armed for it. */
 void due_at(struct actuator *actuator, uint64_t usec);
+/* The next looks, one interval from now: something is held, or without a watch. */
+void due_expect(struct actuator *actuator);
 
 /* view.c */
 void actuator_tell(struct actuator *actuator, const struct holding *holding, const char *what,

@@ -241,8 +241,7 @@ int actuator_set_options(struct actuator *actuator, const struct actuator_option
 		failed = restore_everything(actuator, true);
 	if (!options->dry_run && was_dry)
 		settle_everything(actuator);
-	if (!list_is_empty(&actuator->holdings) && options->reconcile_interval_usec)
-		due_at(actuator, actuator_now(actuator) + options->reconcile_interval_usec);
+	due_expect(actuator);
 	return MIN(failed, 0);
 }
 

@@ -72,7 +72,7 @@ static void drift_leave_to_timer(struct actuator *actuator, struct holding *hold
 		return;
 	holding->flags |= HOLDING_UNWATCHED;
 	actuator->unwatched++;
-	due_at(actuator, actuator_now(actuator) + 30 * USEC_PER_SEC);
+	due_expect(actuator);
 }
 
 void drift_watch(struct actuator *actuator, struct holding *holding)

@@ -28,6 +28,24 @@ void due_at(struct actuator *actuator, uint64_t usec)
 	(void)sd_event_source_set_enabled(actuator->timer, SD_EVENT_ONESHOT);
 }
 
+void due_expect(struct actuator *actuator)
+{
+	uint64_t interval = actuator->options.reconcile_interval_usec;
+	uint64_t now = actuator_now(actuator);
+
+	if (interval && !list_is_empty(&actuator->holdings)) {
+		/* One that is over but has not fired yet stays. */
+		if (actuator->reconcile_usec == 0 || actuator->reconcile_usec > now + interval)
+			actuator->reconcile_usec = now + interval;
+		due_at(actuator, actuator->reconcile_usec);
+	}
+	if (actuator->unwatched) {
+		if (actuator->unwatched_usec == 0)
+			actuator->unwatched_usec = now + UNWATCHED_USEC;
+		due_at(actuator, actuator->unwatched_usec);
+	}
+}
+
 static uint64_t nearest(uint64_t a, uint64_t b)
 {
 	if (a == 0 || b == 0)
@@ -37,11 +55,14 @@ static uint64_t nearest(uint64_t a, uint64_t b)
 
 static void due_arm(struct actuator *actuator, uint64_t now)
 {
-	uint64_t interval = actuator->options.reconcile_interval_usec;
 	const struct holding *holding;
 	uint64_t next = 0;
 
 	actuator->armed_usec = 0;
+	if (actuator->reconcile_usec <= now || list_is_empty(&actuator->holdings))
+		actuator->reconcile_usec = 0;
+	if (actuator->unwatched_usec <= now || actuator->unwatched == 0)
+		actuator->unwatched_usec = 0;
 	list_foreach (holding, &actuator->holdings, list) {
 		const struct claim *claim;
 
@@ -49,20 +70,9 @@ static void due_arm(struct actuator *actuator, uint64_t now)
 		list_foreach (claim, &holding->claims, list)
 			next = nearest(next, claim->expires_usec);
 	}
-	if (list_is_empty(&actuator->holdings)) {
-		actuator->reconcile_usec = 0;
-	} else if (interval) {
-		if (actuator->reconcile_usec <= now)
-			actuator->reconcile_usec = now + interval;
-		next = nearest(next, actuator->reconcile_usec);
-	}
-	if (actuator->unwatched) {
-		if (actuator->unwatched_usec <= now)
-			actuator->unwatched_usec = now + UNWATCHED_USEC;
-		next = nearest(next, actuator->unwatched_usec);
-	}
 	if (next)
 		due_at(actuator, next);
+	due_expect(actuator);
 }
 
 static void due_holding(struct actuator *actuator, struct holding *holding, uint64_t now)

@@ -43,8 +43,7 @@ int holding_get(struct actuator *actuator, struct group *group, enum knob knob,
 		list_append(&actuator->holdings, &holding->list);
 		list_append(&group->holdings, &holding->in_group);
 		actuator->stats.holdings++;
-		due_at(actuator,
-		       actuator_now(actuator) + actuator->options.reconcile_interval_usec);
+		due_expect(actuator);
 	}
 	*ret = holding;
 	return 0;
