@@ -36,8 +36,10 @@ static void group_replace(struct actuator *actuator, struct group *group)
 
 	(void)hashmap_remove(&actuator->by_path, group->cgroup.path);
 	group->replaced = true;
-	list_foreach (holding, &group->holdings, in_group)
+	list_foreach (holding, &group->holdings, in_group) {
 		holding_kill(actuator, holding);
+		holding_settle_above(actuator, holding);
+	}
 }
 
 static bool group_is_alive(const struct actuator *actuator, const struct group *group)
