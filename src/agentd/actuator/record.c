@@ -7,6 +7,8 @@
 #include "actuator/process-list.h"
 #include "strbuf.h"
 
+#define COMPACT_RETRY_USEC USEC_PER_SEC
+
 /* originals: where the text of a process knob goes. */
 static int record_fill(const struct actuator *actuator, const struct holding *holding,
 		       const char *next, struct strbuf *originals, struct journal_record *ret)
@@ -45,9 +47,13 @@ static int record_fill(const struct actuator *actuator, const struct holding *ho
 
 static int journal_compact_all(struct actuator *actuator)
 {
+	uint64_t now = actuator_now(actuator);
 	struct holding *holding;
-	int r = journal_compact_begin(actuator->journal);
+	int r;
 
+	if (actuator->has_unheld_records || actuator->compact_usec > now)
+		return -EBUSY;
+	r = journal_compact_begin(actuator->journal);
 	if (r < 0)
 		return r;
 	list_foreach (holding, &actuator->holdings, list) {
@@ -65,8 +71,11 @@ static int journal_compact_all(struct actuator *actuator)
 	}
 	if (r == 0)
 		r = journal_compact_end(actuator->journal);
-	if (r < 0)
+	if (r < 0) {
 		journal_compact_abort(actuator->journal);
+		/* On a full file system each of a thousand holdings would copy all of them. */
+		actuator->compact_usec = now + COMPACT_RETRY_USEC;
+	}
 	return r;
 }
 

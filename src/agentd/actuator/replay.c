@@ -25,6 +25,12 @@ static int replay_read(const struct actuator *actuator, const struct holding *ho
 	return r < 0 ? r : knob_file_read(&file, text, size);
 }
 
+static bool replay_is_gone(int error)
+{
+	return error == -ENOENT || error == -ESTALE || error == -ENODEV || error == -ENXIO ||
+	       error == -EOPNOTSUPP || error == -EINVAL;
+}
+
 static int replay_processes(struct holding *holding, const struct journal_record *record)
 {
 	int r = record->original[0] ? process_knob_parse(holding->processes, record->original) : 0;
@@ -49,12 +55,17 @@ static int replay_judge(struct actuator *actuator, struct holding *holding,
 	if (holding->processes)
 		return replay_processes(holding, record);
 	r = replay_read(actuator, holding, current, sizeof(current));
-	if (r < 0)
+	if (r < 0 && replay_is_gone(r))
 		return r;
 	holding_set_text(&holding->original, record->original);
 	holding->number = record->number;
 	if (record->flags & JOURNAL_LOCKED)
 		holding->flags |= HOLDING_WAS_LOCKED;
+	if (r < 0) {
+		/* No more fds, say. It is ours until it can be seen that it is not. */
+		holding_set_text(&holding->written, record->next);
+		return 0;
+	}
 	if (record->next[0] &&
 	    ((record->flags & JOURNAL_LOCKED) || knob_same(knob, version, current, record->next))) {
 		holding_set_text(&holding->written, record->next);
@@ -111,13 +122,21 @@ static void replay_record(void *data, struct journal *journal, const struct jour
 	actuator->journal = journal;
 	if (record->knob >= KNOB_MAX) {
 		log_warning("ignoring a journal entry of an unknown knob, of another version");
+		actuator->has_unheld_records = true;
 		return;
 	}
 	r = replay_group(actuator, record, &group);
-	if (r == 0 && holding_find(group, (enum knob)record->knob))
-		r = -EEXIST;
+	/* One that could not be released, on a full file system: the later one counts. */
+	if (r == 0 && (holding = holding_find(group, (enum knob)record->knob)))
+		holding_kill(actuator, holding);
 	if (r == 0)
 		r = holding_get(actuator, group, (enum knob)record->knob, &holding);
+	if (r < 0 && !replay_is_gone(r)) {
+		log_warning("'%s' of '%s' stays in the journal for the next start: %s",
+			    knob_table[record->knob].name, record->path, strerror(-r));
+		actuator->has_unheld_records = true;
+		return;
+	}
 	if (r != 0) {
 		/* Its group is gone, and what was written with it. */
 		(void)journal_release(journal, &stale);
