@@ -47,6 +47,7 @@ enum holding_flags {
 struct holding {
 	struct list list;     /* of all holdings, in order of creation */
 	struct list in_group; /* of its group */
+	struct list grave;    /* linked once it is dead */
 	struct list claims;
 	struct group *group;
 	uint8_t knob, status;
@@ -74,6 +75,7 @@ struct group {
 	struct list list; /* of all groups */
 	struct list holdings;
 	struct list children, sibling; /* linked for sums only */
+	struct list suspect;           /* linked when nothing may be left that needs it */
 	struct group *parent;
 	struct cgroup cgroup;
 	struct berth_target target; /* of the latest claim; kind TARGET_HOST for none */
@@ -87,16 +89,16 @@ struct actuator {
 	struct actuator_options options;
 	struct capabilities capabilities;
 	bool probed, paused;
-	bool unswept; /* something is dead */
 	struct intern strings;
 	struct journal *journal;
 	struct history *history;
 	struct slow_writer *slow_writer;
 	struct actions *actions;
 	struct list groups, holdings;
-	struct hashmap by_path;          /* to groups */
-	struct hashmap by_target;        /* workload id, to groups */
-	struct hashmap by_watch;         /* inotify wd, to groups */
+	struct list graves, suspects; /* what the next sweep looks at, and all that it looks at */
+	struct hashmap by_path;       /* to groups */
+	struct hashmap by_target;     /* workload id, to groups */
+	struct hashmap by_watch;      /* inotify wd, to groups */
 	struct hashmap by_process_watch; /* inotify wd, to how many holdings have it */
 	int inotify_fd;
 	sd_event_source *inotify_source, *timer;
@@ -124,6 +126,8 @@ void group_unbind(struct actuator *actuator, struct group *group, uint64_t id);
 /* The group above, made when it is missing; -ENOENT at the top. */
 int group_parent(struct actuator *actuator, struct group *group, struct group **ret);
 bool group_is_below(const struct group *group, const struct group *ancestor);
+/* The next sweep frees it, unless something needs it then. */
+void group_suspect(struct actuator *actuator, struct group *group);
 void group_free(struct actuator *actuator, struct group *group);
 
 /* holding.c */

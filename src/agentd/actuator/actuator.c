@@ -57,6 +57,8 @@ int actuator_new(const struct actuator_context *context, const struct actuator_o
 	actuator->inotify_fd = -EBADF;
 	list_init(&actuator->groups);
 	list_init(&actuator->holdings);
+	list_init(&actuator->graves);
+	list_init(&actuator->suspects);
 	actuator->write_limit =
 		(struct log_limit){ .interval_usec = 60 * USEC_PER_SEC, .burst = 20 };
 	actuator->drift_limit =
@@ -85,7 +87,6 @@ static void actuator_free_holdings(struct actuator *actuator)
 	}
 	list_foreach (group, &actuator->groups, list)
 		group->targets = 0;
-	actuator->unswept = true;
 	actuator_sweep(actuator);
 	list_foreach_safe (group, following, &actuator->groups, list)
 		group_free(actuator, group);

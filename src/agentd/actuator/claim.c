@@ -171,7 +171,6 @@ int actuator_claim(struct actuator *actuator, const char *owner,
 			claim_free(actuator, previous);
 		holding_settle(actuator, holding);
 	}
-	actuator->unswept = actuator->unswept || r < 0;
 	actuator_sweep(actuator);
 	return r;
 }

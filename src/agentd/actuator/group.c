@@ -72,8 +72,16 @@ static int group_new(struct actuator *actuator, const struct cgroup *cgroup, str
 	list_init(&group->holdings);
 	list_init(&group->children);
 	list_append(&actuator->groups, &group->list);
+	/* Until it has a holding: whoever asked for it may fail before. */
+	group_suspect(actuator, group);
 	*ret = group;
 	return 0;
+}
+
+void group_suspect(struct actuator *actuator, struct group *group)
+{
+	list_unlink(&group->suspect);
+	list_append(&actuator->suspects, &group->suspect);
 }
 
 int group_get(struct actuator *actuator, const struct cgroup *cgroup, struct group **ret)
@@ -123,7 +131,7 @@ void group_unbind(struct actuator *actuator, struct group *group, uint64_t id)
 {
 	if (hashmap_remove_u64(&actuator->by_target, id))
 		group->targets--;
-	actuator->unswept = true;
+	group_suspect(actuator, group);
 }
 
 int group_for_target(struct actuator *actuator, const struct actuator_target *target,
@@ -195,8 +203,11 @@ void group_free(struct actuator *actuator, struct group *group)
 		child->parent = NULL;
 	while (!list_is_empty(&group->children))
 		list_unlink(group->children.next);
-	if (group->parent)
+	if (group->parent) {
 		list_unlink(&group->sibling);
+		group_suspect(actuator, group->parent);
+	}
+	list_unlink(&group->suspect);
 	if (!group->replaced)
 		(void)hashmap_remove(&actuator->by_path, group->cgroup.path);
 	list_unlink(&group->list);

@@ -61,7 +61,8 @@ void holding_kill(struct actuator *actuator, struct holding *holding)
 	holding_forget_record(actuator, holding);
 	drift_unwatch(actuator, holding);
 	holding->flags |= HOLDING_DEAD;
-	actuator->unswept = true;
+	list_append(&actuator->graves, &holding->grave);
+	group_suspect(actuator, holding->group);
 	holding->retry_usec = 0;
 	actuator->stats.holdings--;
 }
@@ -78,26 +79,22 @@ static void holding_free(struct holding *holding)
 
 void actuator_sweep(struct actuator *actuator)
 {
-	struct holding *holding, *next_holding;
-	struct group *group, *next_group;
-	bool again;
+	/* Each looks at what died, never at all there is: it runs after every unclaim. */
+	while (!list_is_empty(&actuator->graves)) {
+		struct holding *holding = list_entry(actuator->graves.next, struct holding, grave);
 
-	if (!actuator->unswept)
-		return;
-	actuator->unswept = false;
-	list_foreach_safe (holding, next_holding, &actuator->holdings, list)
-		if (holding->flags & HOLDING_DEAD)
-			holding_free(holding);
-	/* A parent goes after its last child. */
-	do {
-		again = false;
-		list_foreach_safe (group, next_group, &actuator->groups, list)
-			if (list_is_empty(&group->holdings) && list_is_empty(&group->children) &&
-			    group->targets == 0) {
-				again = again || group->parent;
-				group_free(actuator, group);
-			}
-	} while (again);
+		list_unlink(&holding->grave);
+		holding_free(holding);
+	}
+	/* Freeing one makes its parent suspect: a parent goes after its last child. */
+	while (!list_is_empty(&actuator->suspects)) {
+		struct group *group = list_entry(actuator->suspects.next, struct group, suspect);
+
+		list_unlink(&group->suspect);
+		if (list_is_empty(&group->holdings) && list_is_empty(&group->children) &&
+		    group->targets == 0)
+			group_free(actuator, group);
+	}
 }
 
 void holding_place(const struct actuator *actuator, const struct holding *holding,

@@ -200,7 +200,6 @@ int actuator_replay(struct actuator *actuator)
 			holding_settle(actuator, holding);
 		}
 	}
-	actuator->unswept = true;
 	actuator_sweep(actuator);
 	return 0;
 }
