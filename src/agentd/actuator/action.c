@@ -17,7 +17,7 @@
 #define OWNERS_MAX  ((size_t)2 * LIMIT_PLUGINS)
 #define WINDOW_USEC (60 * USEC_PER_SEC)
 
-const char *action_name(enum action action)
+static const char *action_name(enum action action)
 {
 	static const char *const names[ACTION_MAX] = {
 		[ACTION_RECLAIM] = "reclaim",

@@ -38,8 +38,6 @@ struct action_request {
 	void *data;
 };
 
-const char *action_name(enum action action); /* "reclaim", "kill" */
-
 int actions_new(const struct action_context *context, struct actions **ret);
 /* What is under way ends unheard. */
 struct actions *actions_free(struct actions *actions);

@@ -6,6 +6,7 @@
  * the same from a thread that has none: it shares its cookie 0.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 
@@ -107,13 +108,8 @@ static void *round_run(void *data)
 		return NULL;
 	}
 	for (size_t i = 0; i < round->count; i++) {
-		int r;
+		int r = entry_share(round, &round->entries[i]);
 
-		if (atomic_load(&round->knob->stop)) {
-			last = -ECANCELED;
-			break;
-		}
-		r = entry_share(round, &round->entries[i]);
 		if (round->results)
 			round->results[i] = r;
 		if (r > 0)

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "actuator/knob-table.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 
 #include "macro.h"
 #include "strbuf.h"
@@ -177,14 +175,6 @@ const char *knob_file(enum knob knob, int version)
 		/* A sysctl and a process are there without any cgroup mount. */
 		return row->flags & (KNOB_HOST | KNOB_PROCESSES) ? row->file_v2 : NULL;
 	}
-}
-
-int knob_by_name(const char *name)
-{
-	for (int knob = 0; knob < KNOB_MAX; knob++)
-		if (strcmp(knob_table[knob].name, name) == 0)
-			return knob;
-	return -EINVAL;
 }
 
 static void range_add(struct strbuf *text, const struct knob_row *row)

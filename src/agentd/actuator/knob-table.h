@@ -57,7 +57,6 @@ extern const struct knob_row knob_table[KNOB_MAX];
 
 /* NULL when this version of the controller's hierarchy has no such file. */
 const char *knob_file(enum knob knob, int version);
-int knob_by_name(const char *name); /* enum knob or -EINVAL */
 
 /* Value to the bytes that the file takes, given what it holds now (a quota keeps its period), and
  * back. -EINVAL when the text is not such a value. */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * process-knob-internal.h - between process-knob.c (the steps), process-value.c (the value of one
- * process), core-sched.c (cookies) and process-originals.c (the journal's word). Nobody else's.
+ * process-knob-internal.h - between process-knob.c (look, apply, restore), process-value.c (the
+ * value of one process), core-sched.c (cookies) and process-originals.c (the journal's word).
+ * Nobody else's.
  */
 #pragma once
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "actuator/process-knob.h"
@@ -25,23 +24,12 @@ struct process_knob {
 	struct cgroup group; /* path and inodes are ours */
 	enum knob knob;
 
-	pthread_mutex_t lock;          /* all that follows up to `stop` */
 	struct process_entry *entries; /* ascending by pid */
 	size_t count;
 	bool has_applied;
 	int64_t applied;  /* the process value that apply wrote last */
 	bool is_replayed; /* the entries are the journal's, what was applied is not known */
-	atomic_bool stop;
-
-	/* of process_knob_start(), the loop's */
-	struct worker_pool *pool; /* NULL: no step is under way */
-	enum process_step step;
-	uint64_t number;
-	void (*done)(void *data, int result);
-	void *data;
 };
-
-struct process_entry *process_entry_find(const struct process_knob *knob, int pid);
 
 /* The process's value now. process_fd as of process_open(). -ESRCH: it has ended. */
 int process_value_read(enum knob knob, int process_fd, int pid, int64_t *ret);

@@ -9,17 +9,6 @@
 #include "cleanup.h"
 #include "limit.h"
 #include "macro.h"
-#include "worker/pool.h"
-
-static void knob_lock(struct process_knob *knob)
-{
-	(void)pthread_mutex_lock(&knob->lock);
-}
-
-static void knob_unlock(struct process_knob *knob)
-{
-	(void)pthread_mutex_unlock(&knob->lock);
-}
 
 int process_knob_new(const struct sysroot *root, const struct hierarchy *hierarchy,
 		     const struct cgroup *group, enum knob knob, struct process_knob **ret)
@@ -40,8 +29,6 @@ int process_knob_new(const struct sysroot *root, const struct hierarchy *hierarc
 	made->root = root;
 	made->hierarchy = hierarchy;
 	made->knob = knob;
-	(void)pthread_mutex_init(&made->lock, NULL);
-	atomic_init(&made->stop, false);
 	*ret = made;
 	return 0;
 }
@@ -50,22 +37,15 @@ struct process_knob *process_knob_free(struct process_knob *knob)
 {
 	if (!knob)
 		return NULL;
-	atomic_store(&knob->stop, true);
-	if (knob->pool)
-		(void)worker_pool_cancel(knob->pool, knob);
-	(void)pthread_mutex_destroy(&knob->lock);
 	free(knob->group.path);
 	free(knob->entries);
 	free(knob);
 	return NULL;
 }
 
-int process_knob_set_group(struct process_knob *knob, const struct cgroup *group)
+void process_knob_set_group(struct process_knob *knob, const struct cgroup *group)
 {
-	knob_lock(knob);
 	memcpy(knob->group.inode, group->inode, sizeof(knob->group.inode));
-	knob_unlock(knob);
-	return 0;
 }
 
 static int entry_compare(const void *left, const void *right)
@@ -76,14 +56,21 @@ static int entry_compare(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
-struct process_entry *process_entry_find(const struct process_knob *knob, int pid)
+static const struct process_entry *entry_find(const struct process_entry *entries, size_t count,
+					      int pid)
 {
 	struct process_entry key = { .pid = pid };
 
-	if (knob->count == 0)
-		return NULL;
-	return bsearch(&key, knob->entries, knob->count, sizeof(key), entry_compare);
+	return count > 0 ? bsearch(&key, entries, count, sizeof(key), entry_compare) : NULL;
 }
+
+/* A look at a group: what it finds, ascending by pid, and what it holds that against. */
+struct look {
+	const struct process_knob *knob;
+	const struct process_entry *eldest; /* of those known before; NULL: there were none */
+	struct process_entry *entries;
+	size_t count;
+};
 
 /* The eldest of those known: the group's main process, and what its children inherited from. */
 static const struct process_entry *entry_eldest(const struct process_entry *entries, size_t count)
@@ -99,31 +86,30 @@ static const struct process_entry *entry_eldest(const struct process_entry *entr
 /* fork() hands both values down (proc(5), prctl(2)). A process that holds what its parent holds
  * would, without us, hold its parent's original; one whose parent is gone but that holds what we
  * write, the eldest's. */
-static int64_t original_infer(const struct process_knob *knob, const struct process_entry *entries,
-			      size_t count, const struct process_stat *stat, int64_t value)
+static int64_t original_infer(const struct look *look, const struct process_stat *stat,
+			      int64_t value)
 {
-	struct process_entry key = { .pid = stat->parent };
-	const struct process_entry *from = process_entry_find(knob, stat->parent);
+	const struct process_knob *knob = look->knob;
+	const struct process_entry *from = entry_find(knob->entries, knob->count, stat->parent);
 	cleanup_close int fd = -EBADF;
 	int64_t parent_value;
 
-	if (!from && count > 0)
-		from = bsearch(&key, entries, count, sizeof(key), entry_compare);
+	if (!from)
+		from = entry_find(look->entries, look->count, stat->parent);
 	if (from && process_entry_open(knob, from, &fd) == 0 &&
 	    process_value_read(knob->knob, fd, from->pid, &parent_value) == 0 &&
 	    parent_value == value)
 		return from->original;
-	if (!knob->has_applied || value != knob->applied)
+	if (!knob->has_applied || value != knob->applied || !look->eldest)
 		return value;
-	from = entry_eldest(knob->entries, knob->count);
-	return from ? from->original : value;
+	return look->eldest->original;
 }
 
-/* One process of the list to the end of entries[]. 1 new; 0 known; -ESRCH it has ended. */
-static int look_at(const struct process_knob *knob, int pid, struct process_entry *entries,
-		   size_t *count)
+/* One process of the list to the end of the entries. 1 new; 0 known; -ESRCH it has ended. */
+static int look_at(struct look *look, int pid)
 {
-	const struct process_entry *known = process_entry_find(knob, pid);
+	const struct process_knob *knob = look->knob;
+	const struct process_entry *known = entry_find(knob->entries, knob->count, pid);
 	cleanup_close int fd = process_open(knob->root->proc, pid);
 	struct process_stat stat;
 	int64_t value;
@@ -137,18 +123,18 @@ static int look_at(const struct process_knob *knob, int pid, struct process_entr
 	if (stat.state == 'Z' || stat.state == 'X')
 		return -ESRCH;
 	if (known && known->start == stat.start) {
-		entries[(*count)++] = *known;
+		look->entries[look->count++] = *known;
 		return 0;
 	}
 	r = process_value_read(knob->knob, fd, pid, &value);
 	if (r < 0)
 		return r;
-	entries[*count] = (struct process_entry){
+	look->entries[look->count] = (struct process_entry){
 		.pid = pid,
 		.start = stat.start,
-		.original = original_infer(knob, entries, *count, &stat, value),
+		.original = original_infer(look, &stat, value),
 	};
-	(*count)++;
+	look->count++;
 	return 1;
 }
 
@@ -162,11 +148,12 @@ static bool entry_has_left(const struct process_knob *knob, const struct process
 	       process_entry_open(knob, entry, &fd) == 0;
 }
 
-static int knob_look(struct process_knob *knob)
+int process_knob_look(struct process_knob *knob)
 {
 	cleanup_free struct process_entry *entries = NULL;
 	cleanup_free int *pids = NULL;
-	size_t pid_count = 0, count = 0;
+	struct look look = { .knob = knob };
+	size_t pid_count = 0;
 	int found = 0, listed;
 
 	if (knob->is_replayed)
@@ -177,29 +164,18 @@ static int knob_look(struct process_knob *knob)
 	entries = calloc(pid_count + knob->count + 1, sizeof(*entries));
 	if (!entries)
 		return -ENOMEM;
-	for (size_t i = 0; i < pid_count; i++) {
-		if (atomic_load(&knob->stop))
-			return -ECANCELED;
-		found += look_at(knob, pids[i], entries, &count) > 0;
-	}
+	look.entries = entries;
+	look.eldest = entry_eldest(knob->entries, knob->count);
+	for (size_t i = 0; i < pid_count; i++)
+		found += look_at(&look, pids[i]) > 0;
 	for (size_t i = 0; i < knob->count; i++)
 		if (entry_has_left(knob, &knob->entries[i], pids, pid_count))
-			entries[count++] = knob->entries[i];
-	qsort(entries, count, sizeof(*entries), entry_compare);
+			entries[look.count++] = knob->entries[i];
+	qsort(entries, look.count, sizeof(*entries), entry_compare);
 	free(knob->entries);
 	knob->entries = TAKE_PTR(entries);
-	knob->count = count;
+	knob->count = look.count;
 	return listed < 0 ? listed : found;
-}
-
-int process_knob_look(struct process_knob *knob)
-{
-	int r;
-
-	knob_lock(knob);
-	r = knob_look(knob);
-	knob_unlock(knob);
-	return r;
 }
 
 /* 1 when it was written to. */
@@ -223,11 +199,8 @@ static int oom_score_apply(struct process_knob *knob, int64_t value)
 	int written = 0, last = 0;
 
 	for (size_t i = 0; i < knob->count; i++) {
-		int r;
+		int r = entry_apply(knob, &knob->entries[i], value);
 
-		if (atomic_load(&knob->stop))
-			return -ECANCELED;
-		r = entry_apply(knob, &knob->entries[i], value);
 		if (r > 0)
 			written++;
 		else if (r < 0 && r != -ESRCH)
@@ -274,7 +247,7 @@ static void restore_values(const struct process_knob *knob, int *results)
 		results[i] = entry_apply(knob, &knob->entries[i], knob->entries[i].original);
 }
 
-static int knob_restore(struct process_knob *knob, uint64_t written)
+int process_knob_restore(struct process_knob *knob, uint64_t written)
 {
 	cleanup_free int *results = NULL;
 	size_t kept = 0;
@@ -286,7 +259,7 @@ static int knob_restore(struct process_knob *knob, uint64_t written)
 	}
 	/* Children that were forked since the last look; a group that is gone has none, but its
 	 * processes may live elsewhere. */
-	(void)knob_look(knob);
+	(void)process_knob_look(knob);
 	restore_select(knob, written);
 	results = calloc(knob->count + 1, sizeof(*results));
 	if (!results)
@@ -312,78 +285,9 @@ static int knob_restore(struct process_knob *knob, uint64_t written)
 	return last < 0 ? last : put_back;
 }
 
-int process_knob_restore(struct process_knob *knob, uint64_t written)
-{
-	int r;
-
-	knob_lock(knob);
-	r = knob_restore(knob, written);
-	knob_unlock(knob);
-	return r;
-}
-
 int process_knob_apply(struct process_knob *knob, uint64_t number)
 {
-	int r;
-
-	knob_lock(knob);
 	if (knob->knob == KNOB_OOM_SCORE_ADJ)
-		r = oom_score_apply(knob, (int64_t)number);
-	else
-		r = number ? core_sched_apply(knob) : knob_restore(knob, 1);
-	knob_unlock(knob);
-	return r;
-}
-
-unsigned int process_knob_count(struct process_knob *knob)
-{
-	unsigned int count;
-
-	knob_lock(knob);
-	count = (unsigned int)knob->count;
-	knob_unlock(knob);
-	return count;
-}
-
-static int step_run(void *job)
-{
-	struct process_knob *knob = job;
-
-	switch (knob->step) {
-	case PROCESS_LOOK:
-		return process_knob_look(knob);
-	case PROCESS_APPLY:
-		return process_knob_apply(knob, knob->number);
-	case PROCESS_RESTORE:
-		return process_knob_restore(knob, knob->number);
-	default:
-		return -EINVAL;
-	}
-}
-
-static void on_step_done(void *data, void *job, int result)
-{
-	struct process_knob *knob = job;
-
-	(void)data;
-	knob->pool = NULL;
-	if (knob->done)
-		knob->done(knob->data, result);
-}
-
-int process_knob_start(struct process_knob *knob, struct worker_pool *pool, enum process_step step,
-		       uint64_t number, void (*done)(void *data, int result), void *data)
-{
-	int r;
-
-	if (knob->pool)
-		return -EBUSY;
-	knob->step = step;
-	knob->number = number;
-	knob->done = done;
-	knob->data = data;
-	r = worker_pool_add(pool, step_run, on_step_done, knob, NULL);
-	if (r == 0)
-		knob->pool = pool;
-	return r;
+		return oom_score_apply(knob, (int64_t)number);
+	return number ? core_sched_apply(knob) : process_knob_restore(knob, 1);
 }

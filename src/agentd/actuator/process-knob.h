@@ -14,9 +14,8 @@
  * joined later. A process that was forked from one that holds our value holds it already; its
  * original is taken to be its parent's.
  *
- * look, apply and restore block for as long as /proc takes (some 10 us a process, LIMIT_PIDS of
- * them at most); process_knob_start() runs them on a pool. They lock the struct: the synchronous
- * ones wait for a step that is under way.
+ * look, apply and restore run on the loop, which stands still meanwhile: for as long as /proc takes
+ * for the processes of the group, LIMIT_PIDS of them at most (docs/knobs.md has the time measured).
  */
 #pragma once
 
@@ -27,16 +26,14 @@
 #include "strbuf.h"
 
 struct process_knob;
-struct worker_pool;
 
 /* root and hierarchy are borrowed; the group's path and inodes are copied. -EINVAL: the knob is
  * not one of processes. */
 int process_knob_new(const struct sysroot *root, const struct hierarchy *hierarchy,
 		     const struct cgroup *group, enum knob knob, struct process_knob **ret);
-/* Ends a step that is under way, unheard. Must come before worker_pool_free(). */
 struct process_knob *process_knob_free(struct process_knob *knob);
 /* The group appeared in more hierarchies. */
-int process_knob_set_group(struct process_knob *knob, const struct cgroup *group);
+void process_knob_set_group(struct process_knob *knob, const struct cgroup *group);
 
 /* How many new processes were found; -ENOENT or -ESTALE: the group is gone; -E2BIG: more than
  * LIMIT_PIDS processes, those that fit are known. */
@@ -54,15 +51,6 @@ int process_knob_restore(struct process_knob *knob, uint64_t written);
 void process_knob_originals(struct process_knob *knob, struct strbuf *text);
 /* Back from that word, into a fresh struct. 0; -EINVAL (nothing is taken over); -ENOMEM. */
 int process_knob_parse(struct process_knob *knob, const char *text);
-/* Processes known. */
-unsigned int process_knob_count(struct process_knob *knob);
-
-enum process_step { PROCESS_LOOK, PROCESS_APPLY, PROCESS_RESTORE };
-
-/* The step on a thread of the pool, then done(data, result) on the loop. number is that of apply
- * or restore. -EBUSY: one is under way; -EAGAIN: the pool's queue is full. */
-int process_knob_start(struct process_knob *knob, struct worker_pool *pool, enum process_step step,
-		       uint64_t number, void (*done)(void *data, int result), void *data);
 
 /* prctl(PR_SCHED_CORE, ...), replaced by unit tests: 0 or -errno. */
 extern int (*process_knob_core_sched)(unsigned int command, int pid, unsigned int scope,

@@ -15,7 +15,6 @@
 
 void process_knob_originals(struct process_knob *knob, struct strbuf *text)
 {
-	(void)pthread_mutex_lock(&knob->lock);
 	if (knob->has_applied && knob->count > 0)
 		strbuf_addf(text, "@%" PRId64 ";", knob->applied);
 	for (size_t i = 0; i < knob->count; i++) {
@@ -27,7 +26,6 @@ void process_knob_originals(struct process_knob *knob, struct strbuf *text)
 			strbuf_addf(text, "%s%" PRId64 ":", i > 0 ? ";" : "", entry->original);
 		strbuf_addf(text, "%x.%" PRIx64, (unsigned int)entry->pid, entry->start);
 	}
-	(void)pthread_mutex_unlock(&knob->lock);
 }
 
 struct originals {
@@ -104,7 +102,6 @@ int process_knob_parse(struct process_knob *knob, const char *text)
 		return -ENOMEM;
 	while (r == 0 && *copy && (group = strsep(&rest, ";")))
 		r = group_parse(group, &originals);
-	(void)pthread_mutex_lock(&knob->lock);
 	if (r == 0 && knob->count > 0)
 		r = -EINVAL;
 	if (r == 0) {
@@ -115,7 +112,6 @@ int process_knob_parse(struct process_knob *knob, const char *text)
 		knob->applied = originals.applied;
 		knob->is_replayed = true;
 	}
-	(void)pthread_mutex_unlock(&knob->lock);
 	free(originals.entries);
 	return r;
 }

@@ -12,7 +12,6 @@
 
 struct slow_write {
 	struct list link;
-	struct slow_writer *writer;
 	int fd;
 	size_t length;
 	atomic_bool dropped; /* set by the loop, read by the thread */
@@ -24,7 +23,6 @@ struct slow_write {
 struct slow_writer {
 	struct worker_pool *pool;
 	struct list writes;
-	unsigned int pending;
 };
 
 static void slow_write_free(struct slow_write *job)
@@ -82,14 +80,13 @@ static int slow_write_run(void *data)
 
 static void on_written(void *data, void *job, int result)
 {
-	struct slow_writer *writer = data;
 	struct slow_write *write = job;
 	void (*done)(void *data, int result) = write->done;
 	void *done_data = write->data;
 	bool dropped = atomic_load(&write->dropped);
 
+	(void)data;
 	slow_write_free(write);
-	writer->pending--;
 	if (done && !dropped)
 		done(done_data, result);
 }
@@ -103,7 +100,6 @@ int slow_writer_add(struct slow_writer *writer, int fd, const char *text,
 
 	if (!job)
 		return -ENOMEM;
-	job->writer = writer;
 	job->fd = -EBADF;
 	job->length = length;
 	atomic_init(&job->dropped, false);
@@ -112,13 +108,12 @@ int slow_writer_add(struct slow_writer *writer, int fd, const char *text,
 	memcpy(job->text, text, length + 1);
 	list_append(&writer->writes, &job->link);
 	job->fd = fd;
-	r = worker_pool_add(writer->pool, slow_write_run, on_written, job, writer);
+	r = worker_pool_add(writer->pool, slow_write_run, on_written, job, NULL);
 	if (r < 0) {
 		job->fd = -EBADF; /* still the caller's */
 		slow_write_free(job);
 		return r;
 	}
-	writer->pending++;
 	return 0;
 }
 
@@ -129,9 +124,4 @@ void slow_writer_forget(struct slow_writer *writer, const void *data)
 	list_foreach (job, &writer->writes, link)
 		if (job->data == data)
 			atomic_store(&job->dropped, true);
-}
-
-unsigned int slow_writer_pending(const struct slow_writer *writer)
-{
-	return writer->pending;
 }

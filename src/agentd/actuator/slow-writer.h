@@ -22,5 +22,3 @@ int slow_writer_add(struct slow_writer *writer, int fd, const char *text,
 /* No done() of this data will come any more: queued writes are dropped, one that is running ends
  * unheard. */
 void slow_writer_forget(struct slow_writer *writer, const void *data);
-/* How many are queued or running. */
-unsigned int slow_writer_pending(const struct slow_writer *writer);

@@ -19,7 +19,8 @@ static void test_knob_table_rows_are_complete(void **state)
 		assert_non_null(row->help);
 		assert_non_null(row->source);
 		assert_null(strpbrk(row->help, "\t\n|"));
-		assert_int_equal(knob_by_name(row->name), i);
+		for (int j = 0; j < i; j++)
+			assert_string_not_equal(row->name, knob_table[j].name);
 		if (row->type == KNOB_TYPE_S64)
 			assert_true((int64_t)row->min <= (int64_t)row->max);
 		else
@@ -28,8 +29,6 @@ static void test_knob_table_rows_are_complete(void **state)
 		if (row->controller < CONTROLLER_MAX && row->flags == 0)
 			assert_non_null(row->file_v1);
 	}
-	assert_errno(knob_by_name("cpu"), EINVAL);
-	assert_errno(knob_by_name(""), EINVAL);
 }
 
 static void test_knob_file_depends_on_version(void **state)
