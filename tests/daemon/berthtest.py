@@ -238,7 +238,17 @@ class Daemon:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def policy(groups, extra="", reconcile=""):
+def claimed_or_original(daemon, groups, names, knob, originals):
+    """The promise after a crash: each knob holds what somebody claims, or what it was before."""
+    held = {}
+    for item in daemon.get("/v1/knobs")["knobs"]:
+        if item["file"] == knob:
+            held[item["path"]] = [c["value"] for c in item["claims"] if c["effective"]]
+    return all(value == originals[name] or value in map(str, held.get(groups.glob(name), []))
+               for name in names for value in [groups.read(name, knob)])
+
+
+def policy(groups, extra=""):
     return f"""
 metrics: {{listen: ""}}
 sources:

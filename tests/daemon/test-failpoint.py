@@ -4,7 +4,8 @@
 --restore or a restart leaves every knob as it was or claimed."""
 import signal
 
-from berthtest import Daemon, Groups, arguments, check, policy, wait_until
+from berthtest import (Daemon, Groups, arguments, check, claimed_or_original, policy,
+                       wait_until)
 
 STEPS_MAX = 2000  # far more than a run has; a run that never ends its steps is a bug
 
@@ -53,8 +54,11 @@ def main():
                 else:
                     daemon.write_policy(one)
                     daemon.start(level="notice")
-                    wait_until(lambda: groups.read("batch-1", "cpu.idle") == "1" and
-                               groups.read("online-1", "cpu.idle") == "0", f"step {step}: restart")
+                    wait_until(lambda: groups.read("batch-1", "cpu.idle") == "1",
+                               f"step {step}: restart")
+                    check(claimed_or_original(daemon, groups, names, "cpu.idle",
+                                              {name: "0" for name in names}),
+                          f"step {step}: neither claimed nor original: {state(groups, names)}")
                     check(daemon.stop() == 0, f"step {step}: stop")
                 check(state(groups, names) == before,
                       f"step {step}: {state(groups, names)}, before {before}")

@@ -6,7 +6,8 @@ import os
 import random
 import time
 
-from berthtest import Daemon, Groups, arguments, check, policy, wait_until
+from berthtest import (Daemon, Groups, arguments, check, claimed_or_original, policy,
+                       wait_until)
 
 KILLS = int(os.environ.get("BERTH_KILLS", "60"))
 
@@ -51,8 +52,12 @@ def main():
                 check(after == before, f"kill {number}: {after}, before {before}")
             daemon.write_policy(one)
             daemon.start(level="notice")
-            wait_until(lambda: all(groups.read(n, "cpu.idle") == ("1" if "batch" in n else "0")
-                                   for n in names), "after a restart every knob is claimed")
+            idle = {name: values[0] for name, values in before.items()}
+            wait_until(lambda: all(groups.read(n, "cpu.idle") == "1" for n in names
+                                   if "batch" in n), "after a restart batch groups are claimed")
+            # What the run before wrote and nobody claims now is held by its lease of 60 s.
+            check(claimed_or_original(daemon, groups, names, "cpu.idle", idle),
+                  f"neither claimed nor original: {originals(groups, names)}")
             check(daemon.stop() == 0, "the last stop")
             check(originals(groups, names) == before, "the last stop put everything back")
         print(f"ok {KILLS} kills")
