@@ -66,6 +66,7 @@ static void watch_drop(struct actuator *actuator, int watch)
 	actuator->stats.watches -= users > 0;
 }
 
+ANALYZER_LEAK_IGNORE_BEGIN
 static int watch_keep(struct actuator *actuator, struct holding *holding, int watch)
 {
 	size_t count = holding->process_watch_count;
@@ -87,6 +88,7 @@ static int watch_keep(struct actuator *actuator, struct holding *holding, int wa
 	watches[holding->process_watch_count++] = watch;
 	return 0;
 }
+ANALYZER_LEAK_IGNORE_END
 
 static int watch_add(const struct process_watch_walk *walk, int dirfd, const char *file,
 		     uint32_t mask)
