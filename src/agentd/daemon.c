@@ -17,6 +17,7 @@
 #include "instance.h"
 #include "log.h"
 #include "macro.h"
+#include "trim.h"
 
 #define CONTROL_SOCKET "control.sock"
 #define CONTROL_MODE   0660
@@ -342,6 +343,7 @@ int daemon_run(const struct daemon_options *options)
 			 daemon.settings->dry_run ? ", dry run: nothing is written" : "");
 		daemon_notify_status(&daemon);
 		(void)sd_notify(0, "READY=1");
+		memory_trim();
 		r = sd_event_loop(daemon.event);
 		if (r < 0)
 			log_error("the event loop failed: %s", strerror(-r));

@@ -3,7 +3,6 @@
  * reload.c - the policy into the running daemon, all or nothing: everything that can be wrong is
  * found before the first module hears of it.
  */
-#include <malloc.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
@@ -13,6 +12,7 @@
 #include "daemon-internal.h"
 #include "log.h"
 #include "macro.h"
+#include "trim.h"
 
 DEFINE_CLEANUP(struct settings *, settings_free);
 
@@ -112,8 +112,6 @@ int daemon_apply(struct daemon *daemon)
 	}
 	daemon_listen_metrics(daemon);
 	daemon->control.state.last_apply_usec = now_usec();
-	/* Parsing leaves holes that would stay resident for good. */
-	(void)malloc_trim(0);
 	return 0;
 }
 
@@ -151,6 +149,7 @@ int daemon_reload(void *data)
 		log_error("the policy was reloaded in part: %s", strerror(-r));
 	else
 		log_info("the policy was reloaded");
+	memory_trim();
 	daemon_notify_status(daemon);
 	(void)sd_notify(0, "READY=1");
 	return r;

@@ -25,7 +25,7 @@ MAY = {
     "ctl": ["common", "agentd/limit", "agentd/settings", "agentd/plugin"],
 }
 DAEMON = {"daemon", "daemon-internal", "main", "reload", "instance", "config-watch",
-          "failpoint"}
+          "failpoint", "trim"}
 
 
 def layer_of(path):
