@@ -9,8 +9,8 @@ top=berth.test.crash
 group_make $top/job
 plugins=/tmp/plugins
 mkdir $plugins
-cp /usr/local/lib/*/berth/colocation.so /usr/lib/*/berth/colocation.so \
-	/usr/local/lib/berth/colocation.so $plugins/ 2>/dev/null
+# lib, lib64 or lib/TRIPLET: meson goes by what the building host has.
+cp "$(find /usr -path '*/berth/colocation.so' | head -n 1)" $plugins/
 cp /berth/modules/crashing.so $plugins/
 
 policy <<END
