@@ -47,7 +47,8 @@ measure() {
 	share=$(awk -v cpus="$(nproc)" -v wall=$wall -v busy=$busy -v online=$online \
 		-v batch=$batch 'BEGIN {
 			rest = busy - online - batch; if (rest < 0) rest = 0
-			share = 100 * batch / (cpus * wall - online - rest)
+			left = cpus * wall - online - rest
+			share = left > 0 ? 100 * batch / left : 0
 			if (share > 100) share = 100
 			printf "%.1f", share }')
 	echo "PHASE $1 $2 $3 ${answer%\}}, \"batch_share_percent\": $share}"
