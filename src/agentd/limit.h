@@ -8,6 +8,16 @@
 #define LIMIT_WORKLOADS          16384u        /* of the registry */
 #define LIMIT_LABELS             256u          /* labels and annotations of one workload, each */
 #define LIMIT_LABEL_BYTES        (256u * 1024) /* of all of one workload; Kubernetes' own limit */
+#define LIMIT_FACTS              32u           /* of one workload, for explain */
+#define LIMIT_PODS               4096u         /* of this node that an API names */
+#define LIMIT_POD_CONTAINERS     256u          /* of one pod, all kinds */
+#define LIMIT_POD_BYTES          (4u << 20)    /* JSON of one pod; etcd takes 1.5 MiB */
+#define LIMIT_POD_LIST_BYTES     (256u << 20)  /* of one list or poll, decompressed */
+#define LIMIT_POD_PAGES          1000u         /* of one list */
+#define LIMIT_KUBECONFIG_BYTES   (1u << 20)    /* and of a token or certificate file */
+#define LIMIT_STATE_BYTES        (32u << 20)   /* of STATE_DIR/pods.json */
+#define LIMIT_KUBE_EVENTS        64u           /* incidents that wait or are counted */
+#define LIMIT_MACHINES           4096u
 #define LIMIT_GLOBS              256u  /* sources.cgroups.paths and sources.units.slices, each */
 #define LIMIT_GLOB_DEPTH         32u   /* components of one of sources.cgroups.paths */
 #define LIMIT_GLOB_BYTES         1024u /* of one pattern or label value in the policy */

@@ -12,6 +12,7 @@
 
 const char *const qos_names[] = { "scavenger", "batch", "normal", "high", "critical", NULL };
 const char *const settings_log_levels[] = { "err", "warning", "notice", "info", "debug", NULL };
+static const char *const via_names[] = { "apiserver", "kubelet", "cgroup", NULL };
 static const char *const switch_names[] = { "auto", "true", "false", NULL };
 
 const char *const settings_also[] = { "node.labels", "rules", "plugins", "overrides", NULL };
@@ -29,6 +30,26 @@ const struct config_field settings_fields[] = {
 		   SWITCH_AUTO, "Ask systemd for units; auto: where systemd runs."),
 	FIELD_STRINGS(struct settings, "sources.units.slices", unit_slices,
 		      "Globs of systemd units (slices, services, scopes) that are workloads."),
+	FIELD_ENUM(struct settings, "sources.kubernetes.enabled", kubernetes_enabled, switch_names,
+		   SWITCH_AUTO,
+		   "Know the pods; auto: their cgroups always, an API where it is known how to "
+		   "reach one."),
+	FIELD_ENUM(struct settings, "sources.kubernetes.via", kubernetes_via, via_names,
+		   VIA_APISERVER,
+		   "Who is asked about pods: the apiserver, this node's kubelet, or the cgroup "
+		   "tree alone."),
+	FIELD_STRING(struct settings, "sources.kubernetes.kubeconfig", kubernetes_kubeconfig, "",
+		     "A kubeconfig file; empty: the service account, where this is a pod."),
+	FIELD_STRING(struct settings, "sources.kubernetes.server", kubernetes_server, "",
+		     "https://HOST:PORT of the API; empty: as the kubeconfig or the pod says."),
+	FIELD_STRING(struct settings, "sources.kubernetes.token_file", kubernetes_token_file, "",
+		     "A file with a bearer token, read again when it is used."),
+	FIELD_STRING(struct settings, "sources.kubernetes.ca_file", kubernetes_ca_file, "",
+		     "PEM certificates that the API's certificate must lead to."),
+	FIELD_BOOL(struct settings, "sources.kubernetes.events", kubernetes_events, 1,
+		   "Report conflicts, malformed annotations and actions as Events of the pod."),
+	FIELD_ENUM(struct settings, "sources.machines.enabled", machines_enabled, switch_names,
+		   SWITCH_AUTO, "Know the virtual machines; auto: where there are any."),
 	FIELD_STRING(struct settings, "metrics.listen", metrics_listen, ":9824",
 		     "ADDRESS:PORT, [V6]:PORT or :PORT of /metrics; empty: off."),
 	FIELD_U64(struct settings, "actions.per_minute", actions_per_minute, 0, 10000,

@@ -12,10 +12,7 @@
 #include "berth-plugin.h"
 #include "config-bind.h"
 #include "config-tree.h"
-
-struct label {
-	char *key, *value;
-};
+#include "label.h"
 
 /* Every given pattern must match; fnmatch(3) globs; NULL: any. */
 struct rule_match {
@@ -45,11 +42,17 @@ struct settings {
 	/* Bound by the field table; slots are 8 bytes wide. */
 	char *node_name; /* never "": the key, else $NODE_NAME, else gethostname() */
 	uint64_t dry_run;
-	char **cgroup_paths;    /* sources.cgroups.paths */
-	char **unit_slices;     /* sources.units.slices */
-	uint64_t units_enabled; /* sources.units.enabled: enum auto_switch */
-	uint64_t default_qos;   /* index into qos_names: level + 2 */
-	char *metrics_listen;   /* "ADDRESS:PORT", "[V6]:PORT", ":PORT"; "" is off */
+	char **cgroup_paths;         /* sources.cgroups.paths */
+	char **unit_slices;          /* sources.units.slices */
+	uint64_t units_enabled;      /* sources.units.enabled: enum auto_switch */
+	uint64_t machines_enabled;   /* sources.machines.enabled: enum auto_switch */
+	uint64_t kubernetes_enabled; /* sources.kubernetes.enabled: enum auto_switch */
+	uint64_t kubernetes_via;     /* enum kubernetes_via */
+	char *kubernetes_kubeconfig, *kubernetes_server;
+	char *kubernetes_token_file, *kubernetes_ca_file;
+	uint64_t kubernetes_events; /* report incidents as Events */
+	uint64_t default_qos;       /* index into qos_names: level + 2 */
+	char *metrics_listen;       /* "ADDRESS:PORT", "[V6]:PORT", ":PORT"; "" is off */
 	uint64_t actions_per_minute;
 	uint64_t reconcile_interval_usec;
 	uint64_t log_level; /* index into settings_log_levels */
@@ -65,6 +68,7 @@ struct settings {
 };
 
 enum auto_switch { SWITCH_AUTO, SWITCH_TRUE, SWITCH_FALSE };
+enum kubernetes_via { VIA_APISERVER, VIA_KUBELET, VIA_CGROUP };
 
 extern const struct config_field settings_fields[]; /* the daemon's own keys, with help */
 extern const char *const qos_names[];               /* scavenger, batch, normal, high, critical */

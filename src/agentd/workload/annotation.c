@@ -78,14 +78,6 @@ static void resolution_done(struct resolution *resolution)
 	strbuf_done(&resolution->malformed);
 }
 
-static const char *label_get(const struct label *labels, size_t count, const char *key)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(labels[i].key, key) == 0)
-			return labels[i].value;
-	return NULL;
-}
-
 /* The text goes to logs and terminals: bounded, and without control characters. */
 static void add_value(struct strbuf *buffer, const char *value)
 {

@@ -18,6 +18,14 @@
 typedef void (*registry_listener)(void *data, enum workload_change change,
 				  struct workload *workload);
 
+/* Something that the people of the workload should know; once for each new text. */
+enum workload_notice {
+	NOTICE_MALFORMED, /* an annotation is not one: decision.malformed */
+	NOTICE_CONFLICT,  /* two disagree: decision.conflict */
+};
+typedef void (*registry_notice)(void *data, enum workload_notice notice,
+				const struct workload *workload);
+
 struct registry {
 	const struct hierarchy *hierarchy;
 	const struct settings *settings; /* borrowed; swapped by registry_reload() */
@@ -27,9 +35,10 @@ struct registry {
 	uint64_t last_id, generation;
 	registry_listener listener;
 	void *listener_data;
-	uint64_t refused;     /* over LIMIT_WORKLOADS */
-	size_t orphans;       /* workloads whose named parent is not here (yet) */
-	struct hashmap above; /* paths that have workloads below them: see registry-parent.c */
+	registry_notice notice; /* set after registry_init(); NULL: nobody; has listener_data */
+	uint64_t refused;       /* over LIMIT_WORKLOADS */
+	size_t orphans;         /* workloads whose named parent is not here (yet) */
+	struct hashmap above;   /* paths that have workloads below them: see registry-parent.c */
 	struct log_limit warnings;
 };
 
@@ -56,6 +65,7 @@ void registry_reload(struct registry *registry, const struct settings *settings)
 
 struct workload *registry_get(const struct registry *registry, uint64_t id);
 struct workload *registry_find_path(const struct registry *registry, const char *cgroup);
-/* By id, "namespace/name", name, or cgroup path, as users type it. NULL: none; *ret_many counts the
- * matches when more than one fits (and NULL is returned). */
+/* By id, "namespace/name", name, alias (also with its namespace), uid, or cgroup path, as users
+ * type it. NULL: none; *ret_many counts the matches when more than one fits (and NULL is returned).
+ */
 struct workload *registry_find(const struct registry *registry, const char *text, size_t *ret_many);

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "berth-plugin.h"
 #include "cgroup.h"
@@ -23,10 +24,20 @@ struct workload_record {
 	size_t label_count, annotation_count;
 	uint64_t cpu_request_milli, cpu_limit_milli;
 	uint64_t memory_request_bytes, memory_limit_bytes;
+	const char *uid;   /* of a pod or a machine, as its owner names it; NULL: none */
+	const char *alias; /* a second name that finds it: of the VM in a virt-launcher pod; NULL */
+	const char *via;   /* static; who told, where a source has several ways: "apiserver",
+			      "kubelet", "cgroup tree", "last known good", "machined", "scope name",
+			      "command line"; NULL: the source */
+	bool stale;        /* from before the daemon started, and nobody confirmed it yet */
+	bool inherits;     /* a container: its level is its parent's, whatever that is */
+	pid_t leader;      /* of a machine: the process that it runs in; 0: none */
+	const struct label *facts; /* what else explain shows: "phase", "vcpus"; LIMIT_FACTS */
+	size_t fact_count;
 };
 
 /* How the level came to be; for explain, warnings and metrics. */
-enum qos_origin { ORIGIN_DEFAULT, ORIGIN_RULE, ORIGIN_ANNOTATION };
+enum qos_origin { ORIGIN_DEFAULT, ORIGIN_RULE, ORIGIN_ANNOTATION, ORIGIN_PARENT };
 
 struct qos_decision {
 	enum qos_level level;
@@ -47,6 +58,11 @@ struct workload {
 	const struct label *labels, *annotations;
 	size_t label_count, annotation_count;
 	struct qos_decision decision;
+	const char *uid, *alias, *via; /* as in the record; NULL: none */
+	bool stale, inherits;
+	pid_t leader;
+	const struct label *facts;
+	size_t fact_count;
 	const char *source; /* name of the source that vouches for it; static */
 	struct word *words; /* registry-internal: what each source says, by rank; see word.h */
 	size_t children;    /* registry-internal: whose view.parent this is */

@@ -192,11 +192,11 @@ static const struct {
 	{ "dryrun: true\n", AT("1:1") "dryrun: unknown key; did you mean 'dry_run'?" },
 	{ "sources: {cgroup: {}}\n",
 	  AT("1:11") "sources.cgroup: unknown key; did you mean 'cgroups'?" },
-	/* Of the policy, but their sources do not exist: silence would be a lie. */
-	{ "sources: {kubernetes: {enabled: auto}}\n",
-	  AT("1:11") "sources.kubernetes: unknown key; known here: cgroups, units" },
-	{ "sources: {machines: {enabled: auto}}\n",
-	  AT("1:11") "sources.machines: unknown key; known here: cgroups, units" },
+	{ "sources: {kubernetes: {via: proxy}}\n",
+	  AT("1:29") "sources.kubernetes.via: expected one of: apiserver, kubelet, cgroup, not "
+		     "'proxy'" },
+	{ "sources: {machines: {insecure_skip_verify: true}}\n",
+	  AT("1:22") "sources.machines.insecure_skip_verify: unknown key; known here: enabled" },
 	{ "default_qos: fast\n", AT("1:14") "default_qos: expected one of: scavenger, batch, "
 					    "normal, high, critical, not 'fast'" },
 	{ "actions: {per_minute: 10001}\n",
