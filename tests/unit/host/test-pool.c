@@ -147,6 +147,9 @@ static void test_worker_pool_add_thousand_jobs_all_done_once(void **state)
 			assert_true(r == -EAGAIN && sd_event_run(fixture->event, RUN_USEC) > 0);
 	}
 	run_until(fixture, 1000);
+	/* A job that finished between the loop's read of the eventfd and its look at the list is
+	 * done already when its own wake-up comes: one turn with nothing in it. */
+	assert_true(sd_event_run(fixture->event, 0) <= 1);
 	assert_int_equal(sd_event_run(fixture->event, 0), 0);
 	assert_int_equal(fixture->done, 1000);
 	assert_int_equal(atomic_load(&ran), 1000);
