@@ -12,6 +12,9 @@
 #include "sysroot.h"
 #include "workload/registry.h"
 
+struct kube_events;
+struct pods;
+
 enum source_state {
 	SOURCE_OFF, /* not configured */
 	SOURCE_STARTING,
@@ -24,6 +27,8 @@ struct source_context {
 	const struct sysroot *root;
 	const struct hierarchy *hierarchy;
 	struct registry *registry;
+	struct pods *pods;          /* fed by kubernetes and kubepods; never NULL in the daemon */
+	struct kube_events *events; /* connected by kubernetes; may be NULL */
 };
 
 struct source {
@@ -49,4 +54,5 @@ struct source_ops {
 
 const char *source_state_name(enum source_state state);
 
-extern const struct source_ops source_cgroupfs, source_unit;
+extern const struct source_ops source_cgroupfs, source_kubepods, source_kubernetes, source_machine,
+	source_unit;
