@@ -22,6 +22,7 @@ struct daemon {
 	const struct daemon_options *options;
 	sd_event *event;
 	int runtime_fd, lock_fd;
+	int state_fd; /* -EBADF: nothing is kept over a restart */
 	struct sysroot root;
 	struct hierarchy hierarchy;
 	struct settings *settings;

@@ -92,6 +92,18 @@ static int daemon_open_runtime(struct daemon *daemon)
 	return r;
 }
 
+/* Without it berthd runs as well: it only forgets more. */
+static void daemon_open_state(struct daemon *daemon)
+{
+	const char *dir = daemon->options->state_dir;
+	int r = instance_open_state(dir, &daemon->state_fd);
+
+	if (r < 0)
+		log_warning("cannot use the state directory '%s': %s; what is known of pods will "
+			    "not outlive this run",
+			    dir, strerror(-r));
+}
+
 static int daemon_load_policy(struct daemon *daemon)
 {
 	const struct daemon_options *options = daemon->options;
@@ -260,6 +272,7 @@ static int daemon_start(struct daemon *daemon)
 		r = daemon_open_host(daemon);
 	if (r < 0)
 		return r;
+	daemon_open_state(daemon);
 	/* Before the files are read: what changes while berthd starts is seen by the loop. */
 	r = config_watch_new(daemon->event, daemon->options->config_file,
 			     daemon->options->dropin_dir, daemon_on_config_change, daemon,
@@ -322,6 +335,7 @@ static void daemon_done(struct daemon *daemon)
 	(void)sd_event_unref(daemon->event);
 	(void)close_keep_errno(daemon->runtime_fd);
 	(void)close_keep_errno(daemon->lock_fd);
+	(void)close_keep_errno(daemon->state_fd);
 }
 
 int daemon_run(const struct daemon_options *options)
@@ -331,6 +345,7 @@ int daemon_run(const struct daemon_options *options)
 		.root = SYSROOT_NULL,
 		.runtime_fd = -EBADF,
 		.lock_fd = -EBADF,
+		.state_fd = -EBADF,
 	};
 	int r;
 
@@ -372,6 +387,7 @@ int daemon_restore(const struct daemon_options *options)
 		.root = SYSROOT_NULL,
 		.runtime_fd = -EBADF,
 		.lock_fd = -EBADF,
+		.state_fd = -EBADF,
 	};
 	int r;
 

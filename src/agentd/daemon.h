@@ -11,7 +11,8 @@ struct daemon_options {
 	const char *config_file; /* the policy */
 	bool config_explicit;    /* the file was named by the user: it must exist */
 	const char *dropin_dir, *runtime_dir, *plugin_dir;
-	int log_level; /* -1: as the policy says */
+	const char *state_dir; /* what outlives a boot */
+	int log_level;         /* -1: as the policy says */
 };
 
 /* Exit statuses; sysexits(3) EX_CONFIG keeps systemd from restarting into the same error. */

@@ -57,3 +57,17 @@ int instance_open(const char *dir, int *ret_dir_fd, int *ret_lock_fd, pid_t *ret
 	*ret_dir_fd = TAKE_FD(dir_fd);
 	return 0;
 }
+
+int instance_open_state(const char *dir, int *ret_fd)
+{
+	int fd;
+
+	/* Annotations of pods are nobody else's business. */
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	*ret_fd = fd;
+	return 0;
+}

@@ -20,6 +20,7 @@
 #define DEFAULT_CONFIG      BERTH_CONF_DIR "/berth.yaml"
 #define DEFAULT_DROPIN_DIR  BERTH_CONF_DIR "/berth.d"
 #define DEFAULT_RUNTIME_DIR "/run/berth"
+#define DEFAULT_STATE_DIR   "/var/lib/berth"
 
 enum command {
 	COMMAND_RUN,
@@ -33,6 +34,7 @@ enum command {
 enum {
 	OPTION_DROPIN_DIR = 256,
 	OPTION_RUNTIME_DIR,
+	OPTION_STATE_DIR,
 	OPTION_PLUGIN_DIR,
 	OPTION_ROOT,
 	OPTION_LOG_LEVEL,
@@ -47,6 +49,7 @@ static const struct option options_table[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "dropin-dir", required_argument, NULL, OPTION_DROPIN_DIR },
 	{ "runtime-dir", required_argument, NULL, OPTION_RUNTIME_DIR },
+	{ "state-dir", required_argument, NULL, OPTION_STATE_DIR },
 	{ "plugin-dir", required_argument, NULL, OPTION_PLUGIN_DIR },
 	{ "root", required_argument, NULL, OPTION_ROOT },
 	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
@@ -68,6 +71,7 @@ static void usage(FILE *out)
 		"  -c, --config FILE        the policy (" DEFAULT_CONFIG ")\n"
 		"      --dropin-dir DIR     its drop-ins (" DEFAULT_DROPIN_DIR ")\n"
 		"      --runtime-dir DIR    socket, journal, lock (" DEFAULT_RUNTIME_DIR ")\n"
+		"      --state-dir DIR      what outlives a boot (" DEFAULT_STATE_DIR ")\n"
 		"      --plugin-dir DIR     plugins (" BERTH_PLUGIN_DIR ")\n"
 		"      --log-level LEVEL    err, warning, notice, info, debug\n"
 		"      --root DIR           find /proc and /sys below DIR (for tests)\n"
@@ -175,6 +179,9 @@ static int parse_options(int argc, char **argv, struct daemon_options *options,
 		case OPTION_RUNTIME_DIR:
 			options->runtime_dir = optarg;
 			break;
+		case OPTION_STATE_DIR:
+			options->state_dir = optarg;
+			break;
 		case OPTION_PLUGIN_DIR:
 			options->plugin_dir = optarg;
 			break;
@@ -225,6 +232,7 @@ int main(int argc, char **argv)
 		.config_file = DEFAULT_CONFIG,
 		.dropin_dir = DEFAULT_DROPIN_DIR,
 		.runtime_dir = DEFAULT_RUNTIME_DIR,
+		.state_dir = DEFAULT_STATE_DIR,
 		.plugin_dir = BERTH_PLUGIN_DIR,
 		.log_level = -1,
 	};

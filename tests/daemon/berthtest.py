@@ -116,6 +116,7 @@ class Daemon:
         self.dropins = self.directory / "berth.d"
         self.dropins.mkdir(exist_ok=True)
         self.runtime = self.directory / "run"
+        self.state = self.directory / "state"
         self.plugin_dir = plugin_dir or self.build / "src/plugins"
         self.env = env or {}
         self.log = self.directory / "log"
@@ -131,8 +132,8 @@ class Daemon:
     def command(self, *options):
         # berthd insists on plugins that only their owner can write; a build directory has others.
         return [str(self.build / "src/agentd/berthd"), "--config", str(self.config), "--dropin-dir",
-                str(self.dropins), "--runtime-dir", str(self.runtime), "--plugin-dir",
-                str(self.plugin_dir), *options]
+                str(self.dropins), "--runtime-dir", str(self.runtime), "--state-dir",
+                str(self.state), "--plugin-dir", str(self.plugin_dir), *options]
 
     def spawn(self, *options, level="debug"):
         notify = self.directory / "notify"

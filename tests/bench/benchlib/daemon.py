@@ -79,6 +79,7 @@ class Daemon:
                 "--config", self.config,
                 "--dropin-dir", os.path.join(self.directory, "berth.d"),
                 "--runtime-dir", self.runtime,
+                "--state-dir", os.path.join(self.directory, "state"),
                 "--plugin-dir", os.path.join(self.build, "src/plugins"),
                 "--log-level", self.log_level,
             ],
