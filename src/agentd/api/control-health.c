@@ -51,6 +51,17 @@ bool state_is_ready(const struct self_state *state)
 	return true;
 }
 
+/* Nothing that a restart of berthd would not mend: an API that is down is no reason to kill it. */
+void handle_livez(void *data, const struct http_request *request, struct http_response *response)
+{
+	json_t *answer = json_object();
+
+	(void)data;
+	(void)request;
+	json_set_bool(answer, "alive", true);
+	reply_json(response, 200, answer);
+}
+
 void handle_healthz(void *data, const struct http_request *request, struct http_response *response)
 {
 	const struct control_context *context = data;
@@ -101,7 +112,7 @@ void handle_index(void *data, const struct http_request *request, struct http_re
 	(void)data;
 	if (strcmp(request->path, "/") != 0) {
 		reply_error(response, 404,
-			    "there is no such page: try /metrics, /healthz or /readyz");
+			    "there is no such page: try /metrics, /livez, /healthz or /readyz");
 		return;
 	}
 	response->content_type = "text/html; charset=utf-8";
@@ -109,6 +120,7 @@ void handle_index(void *data, const struct http_request *request, struct http_re
 		   "<!DOCTYPE html><html lang=\"en\"><head><title>berthd</title></head><body>"
 		   "<h1>berthd " BERTH_VERSION "</h1><ul>"
 		   "<li><a href=\"/metrics\">/metrics</a></li>"
+		   "<li><a href=\"/livez\">/livez</a></li>"
 		   "<li><a href=\"/healthz\">/healthz</a></li>"
 		   "<li><a href=\"/readyz\">/readyz</a></li></ul></body></html>\n");
 }

@@ -54,4 +54,4 @@ http_handler handle_status, handle_version, handle_plugins, handle_capabilities;
 http_handler handle_workloads, handle_top, handle_explain;
 http_handler handle_knobs, handle_history;
 http_handler handle_plan, handle_restore, handle_resume, handle_reload;
-http_handler handle_metrics, handle_healthz, handle_readyz, handle_index;
+http_handler handle_metrics, handle_livez, handle_healthz, handle_readyz, handle_index;

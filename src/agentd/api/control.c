@@ -14,6 +14,7 @@ static const struct http_route control_table[] = {
 	{ "GET", "/v1/history", false, handle_history },
 	{ "GET", "/v1/plugins", false, handle_plugins },
 	{ "GET", "/metrics", false, handle_metrics },
+	{ "GET", "/livez", false, handle_livez },
 	{ "GET", "/healthz", false, handle_healthz },
 	{ "GET", "/readyz", false, handle_readyz },
 	{ "POST", "/v1/plan", true, handle_plan },
@@ -25,6 +26,7 @@ static const struct http_route control_table[] = {
 
 static const struct http_route metrics_table[] = {
 	{ "GET", "/metrics", false, handle_metrics },
+	{ "GET", "/livez", false, handle_livez },
 	{ "GET", "/healthz", false, handle_healthz },
 	{ "GET", "/readyz", false, handle_readyz },
 	/* A path that ends in '/' takes all below it: the handler answers "/" alone. */

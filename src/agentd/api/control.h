@@ -28,4 +28,5 @@ struct control_context {
 
 /* For http_server_new() with `data` a struct control_context that outlives the server. Static. */
 const struct http_route *control_routes(void); /* unix socket: /v1/..., /metrics, /healthz, … */
-const struct http_route *metrics_routes(void); /* TCP: /metrics, /healthz, /readyz and / only */
+const struct http_route *
+metrics_routes(void); /* TCP: /metrics, /livez, /healthz, /readyz and / only */
