@@ -230,7 +230,19 @@ struct host_action {
 	struct list link;
 	struct instance *instance;
 	void (*done)(void *self, struct berth_target target, int result);
+	enum action kind;
+	char reason[LIMIT_REASON];
 };
+
+static void action_tell(const struct host_action *action, struct berth_target target, int result)
+{
+	const struct host_plugin *plugin = action->instance->plugin;
+	const struct host_context *context = &plugin->host->context;
+
+	if (context->acted && target.kind == TARGET_WORKLOAD)
+		context->acted(context->acted_data, plugin->plugin->table.name, target.id,
+			       action->kind, action->reason, result);
+}
 
 static void on_action_done(void *data, struct berth_target target, int result)
 {
@@ -240,6 +252,7 @@ static void on_action_done(void *data, struct berth_target target, int result)
 	struct call call;
 
 	list_unlink(&action->link);
+	action_tell(action, target, result);
 	free(action);
 	if (!done)
 		return;
@@ -271,6 +284,8 @@ static int api_act(struct agent *agent, struct berth_target target, enum action 
 		return -ENOMEM;
 	action->instance = instance;
 	action->done = done;
+	action->kind = kind;
+	(void)snprintf(action->reason, sizeof(action->reason), "%s", reason ? reason : "");
 	list_append(&instance->actions, &action->link);
 	r = actuator_act(plugin->host->context.actuator, plugin->plugin->table.name, &resolved,
 			 kind, argument, reason ? reason : "", on_action_done, action);

@@ -23,6 +23,11 @@ struct host_context {
 	struct snapshot *snapshot;
 	struct metrics *metrics;
 	int runtime_fd; /* the breadcrumb page lives there; borrowed */
+	/* A plugin's action on a workload has ended, or was only recorded (dry run). May be NULL.
+	 */
+	void (*acted)(void *data, const char *plugin, uint64_t workload, enum action kind,
+		      const char *reason, int result);
+	void *acted_data;
 };
 
 enum plugin_state {
