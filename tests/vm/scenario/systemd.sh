@@ -2,8 +2,6 @@
 # needs: berth systemd
 # timeout: 300
 # cgroup: v2
-# memory: 1024
-# cmdline: systemd.wants=berth-scenario.service systemd.show_status=no
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 . /berth/scenario/lib.sh
