@@ -9,7 +9,6 @@
 #include "cleanup.h"
 #include "plugin/host-shadow.h"
 #include "workload/annotation.h"
-#include "workload/selector.h"
 
 struct plan_workload *plan_workload_get(const struct plan *plan, uint64_t id)
 {
@@ -25,22 +24,11 @@ static void plan_done(struct plan *plan)
 }
 
 /* As the registry would see it with these settings. */
-static int plan_workload_fill(struct plan_workload *entry, const struct workload *workload,
-			      const struct settings *settings)
+static int plan_workload_fill(struct plan_workload *entry, const struct registry *registry,
+			      const struct workload *workload, const struct settings *settings)
 {
-	const struct workload_record record = {
-		.kind = workload->kind,
-		.namespace = workload->namespace,
-		.name = workload->name,
-		.cgroup = workload->cgroup->path,
-		.parent_cgroup = workload->parent_cgroup,
-		.labels = workload->labels,
-		.annotations = workload->annotations,
-		.label_count = workload->label_count,
-		.annotation_count = workload->annotation_count,
-	};
 	CLEANUP(qos_decision_done) struct qos_decision decision = {};
-	int r = selector_decide(settings, &record, &decision);
+	int r = registry_decide(registry, workload, settings, &decision);
 
 	if (r < 0)
 		return r;
@@ -71,7 +59,7 @@ static int plan_fill(struct plan *plan, const struct settings *settings)
 	{
 		struct plan_workload *entry = &plan->workloads[plan->count];
 
-		r = plan_workload_fill(entry, workload, settings);
+		r = plan_workload_fill(entry, registry, workload, settings);
 		if (r < 0)
 			return r;
 		plan->count++;

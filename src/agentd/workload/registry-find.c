@@ -14,14 +14,25 @@ struct workload *registry_find_path(const struct registry *registry, const char 
 	return hashmap_get(&registry->by_path, cgroup);
 }
 
+static bool name_fits(const struct workload *workload, const char *text)
+{
+	return strcmp(workload->name, text) == 0 ||
+	       (workload->alias && strcmp(workload->alias, text) == 0);
+}
+
 static bool workload_is_named(const struct workload *workload, const char *text)
 {
 	size_t length = strlen(workload->namespace);
+	const char *name = text;
 
-	if (strcmp(workload->name, text) == 0)
+	if (workload->uid && strcmp(workload->uid, text) == 0)
 		return true;
-	return length > 0 && strncmp(workload->namespace, text, length) == 0 &&
-	       text[length] == '/' && strcmp(workload->name, text + length + 1) == 0;
+	if (name_fits(workload, text))
+		return true;
+	if (length == 0 || strncmp(workload->namespace, text, length) != 0 || text[length] != '/')
+		return false;
+	name += length + 1;
+	return name_fits(workload, name);
 }
 
 struct workload *registry_find(const struct registry *registry, const char *text, size_t *ret_many)

@@ -28,6 +28,18 @@ void registry_above_done(struct registry *registry);
 
 /* ---- registry-decide.c ---- */
 
+static inline void registry_tell(struct registry *registry, enum workload_change change,
+				 struct workload *workload)
+{
+	if (registry->listener)
+		registry->listener(registry->listener_data, change, workload);
+}
+
 /* Take over what the first word says. What it said before must still be in memory: it is compared.
  * 1 if what plugins see changed, 0 if not, -ENOMEM with nothing changed. */
 int workload_decide(struct registry *registry, struct workload *workload);
+/* And tell of it, if it changed or `anyway`; the same for those that inherit its level. */
+int workload_decide_again(struct registry *registry, struct workload *workload, bool anyway);
+/* Log what people should know of its decision and was not so `before`, and give notice of it. */
+void workload_note(struct registry *registry, const struct workload *workload,
+		   const struct qos_decision *before);

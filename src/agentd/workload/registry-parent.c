@@ -57,18 +57,19 @@ void workload_link_parent(struct registry *registry, struct workload *workload,
 	workload->view.parent = parent ? parent->view.id : 0;
 	workload->orphan = workload->parent_cgroup &&
 			   (!parent || strcmp(parent->cgroup->path, workload->parent_cgroup) != 0);
-	registry->orphans += workload->orphan;
+	if (workload->orphan) {
+		registry->orphans++;
+		list_append(&registry->adrift, &workload->adrift);
+	}
 	above = registry_get(registry, workload->view.parent);
 	if (above)
-		above->children++;
+		list_append(&above->below, &workload->beside);
 }
 
 void workload_unlink_parent(struct registry *registry, struct workload *workload)
 {
-	struct workload *above = registry_get(registry, workload->view.parent);
-
-	if (above)
-		above->children--;
+	list_unlink(&workload->beside);
+	list_unlink(&workload->adrift);
 	workload->view.parent = 0;
 	registry->orphans -= workload->orphan;
 	workload->orphan = false;

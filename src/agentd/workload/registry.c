@@ -44,6 +44,7 @@ void registry_init(struct registry *registry, const struct hierarchy *hierarchy,
 		.warnings = { .interval_usec = 60 * USEC_PER_SEC, .burst = 20 },
 	};
 	list_init(&registry->workloads);
+	list_init(&registry->adrift);
 }
 
 void registry_done(struct registry *registry)
@@ -53,16 +54,12 @@ void registry_done(struct registry *registry)
 	list_foreach_safe (workload, following, &registry->workloads, link)
 		workload_free(workload);
 	list_init(&registry->workloads);
+	list_init(&registry->adrift);
+	registry->orphans = 0;
 	registry_above_done(registry);
 	hashmap_done(&registry->by_path);
 	hashmap_done(&registry->by_id);
 	registry->count = 0;
-}
-
-static void tell(struct registry *registry, enum workload_change change, struct workload *workload)
-{
-	if (registry->listener)
-		registry->listener(registry->listener_data, change, workload);
 }
 
 static void workload_set_parent(struct registry *registry, struct workload *workload,
@@ -70,35 +67,42 @@ static void workload_set_parent(struct registry *registry, struct workload *work
 {
 	workload_unlink_parent(registry, workload);
 	workload_link_parent(registry, workload, parent);
-	tell(registry, WORKLOAD_UPDATED, workload);
+	if (workload->inherits && workload_decide(registry, workload) < 0)
+		log_error("no memory to decide the level of '%s' again: it stays %s",
+			  workload->cgroup->path, qos_name(workload->view.qos));
+	registry_tell(registry, WORKLOAD_UPDATED, workload);
+}
+
+static void adopt_one(struct registry *registry, const struct workload *parent,
+		      struct workload *workload)
+{
+	if (workload_may_adopt(parent, workload) &&
+	    registry_parent(registry, workload->cgroup->path, workload->parent_cgroup) == parent)
+		workload_set_parent(registry, workload, parent);
 }
 
 /* What was told before the one above it finds it now. */
 static void adopt(struct registry *registry, const struct workload *parent)
 {
-	struct workload *workload;
+	struct workload *workload, *following;
 
-	if (registry->orphans == 0 && !registry_has_below(registry, parent))
-		return;
-	list_foreach (workload, &registry->workloads, link)
-		if (workload_may_adopt(parent, workload) &&
-		    registry_parent(registry, workload->cgroup->path, workload->parent_cgroup) ==
-			    parent)
-			workload_set_parent(registry, workload, parent);
+	if (registry_has_below(registry, parent))
+		list_foreach (workload, &registry->workloads, link)
+			adopt_one(registry, parent, workload);
+	else
+		list_foreach_safe (workload, following, &registry->adrift, adrift)
+			adopt_one(registry, parent, workload);
 }
 
 /* It is in no map any more: its children go to whoever is above it. */
-static void orphan_children(struct registry *registry, const struct workload *parent)
+static void orphan_children(struct registry *registry, struct workload *parent)
 {
-	struct workload *child;
+	struct workload *child, *following;
 
-	if (parent->children == 0)
-		return;
-	list_foreach (child, &registry->workloads, link)
-		if (child->view.parent == parent->view.id)
-			workload_set_parent(registry, child,
-					    registry_parent(registry, child->cgroup->path,
-							    child->parent_cgroup));
+	list_foreach_safe (child, following, &parent->below, beside)
+		workload_set_parent(
+			registry, child,
+			registry_parent(registry, child->cgroup->path, child->parent_cgroup));
 }
 
 static void registry_remove(struct registry *registry, struct workload *workload)
@@ -113,7 +117,7 @@ static void registry_remove(struct registry *registry, struct workload *workload
 	workload_unlink_parent(registry, workload);
 	workload->view.parent = parent;
 	orphan_children(registry, workload);
-	tell(registry, WORKLOAD_REMOVED, workload);
+	registry_tell(registry, WORKLOAD_REMOVED, workload);
 	workload_free(workload);
 }
 
@@ -137,6 +141,7 @@ static int registry_add(struct registry *registry, struct cgroup *group, struct 
 	}
 	workload->cgroup = group;
 	workload->words = words;
+	list_init(&workload->below);
 	workload->view.id = registry->last_id + 1;
 	workload->added_usec = now_usec();
 	r = workload_decide(registry, workload);
@@ -162,7 +167,8 @@ static int registry_add(struct registry *registry, struct cgroup *group, struct 
 	workload->announced = true;
 	workload_link_parent(registry, workload,
 			     registry_parent(registry, group->path, workload->parent_cgroup));
-	tell(registry, WORKLOAD_ADDED, workload);
+	registry_tell(registry, WORKLOAD_ADDED, workload);
+	workload_note(registry, workload, &(struct qos_decision){ 0 });
 	adopt(registry, workload);
 	workload = NULL;
 	return 0;
@@ -237,16 +243,13 @@ static int workload_hear(struct registry *registry, struct workload *workload, s
 	int r;
 
 	words_insert(&workload->words, word);
-	r = workload_decide(registry, workload);
+	r = workload_decide_again(registry, workload, appeared);
 	if (r < 0) {
 		words_free(words_detach(&workload->words, word->source));
 		if (before)
 			words_insert(&workload->words, TAKE_PTR(before));
-		return r;
 	}
-	if (r > 0 || appeared)
-		tell(registry, WORKLOAD_UPDATED, workload);
-	return 0;
+	return r;
 }
 
 int registry_put(struct registry *registry, const char *source, unsigned int rank,
@@ -271,7 +274,7 @@ int registry_put(struct registry *registry, const char *source, unsigned int ran
 		if (known && word_says(known, record)) {
 			known->seen = registry->generation;
 			if (appeared)
-				tell(registry, WORKLOAD_UPDATED, workload);
+				registry_tell(registry, WORKLOAD_UPDATED, workload);
 			return 0;
 		}
 	}
@@ -308,11 +311,9 @@ static void workload_unhear(struct registry *registry, struct workload *workload
 	if (r < 0 && !workload)
 		return;
 	appeared = r > 0;
-	r = workload_decide(registry, workload);
+	r = workload_decide_again(registry, workload, appeared);
 	if (r < 0)
 		words_insert(&workload->words, TAKE_PTR(word));
-	else if (r > 0 || appeared)
-		tell(registry, WORKLOAD_UPDATED, workload);
 }
 
 void registry_drop(struct registry *registry, const char *source, const char *cgroup)
@@ -346,13 +347,8 @@ void registry_reload(struct registry *registry, const struct settings *settings)
 	struct workload *workload;
 
 	registry->settings = settings;
-	list_foreach (workload, &registry->workloads, link) {
-		int r = workload_decide(registry, workload);
-
-		if (r < 0)
+	list_foreach (workload, &registry->workloads, link)
+		if (workload_decide_again(registry, workload, false) < 0)
 			log_error("no memory to decide the level of '%s' again: it stays %s",
 				  workload->cgroup->path, qos_name(workload->view.qos));
-		else if (r > 0)
-			tell(registry, WORKLOAD_UPDATED, workload);
-	}
 }

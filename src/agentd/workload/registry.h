@@ -38,6 +38,7 @@ struct registry {
 	registry_notice notice; /* set after registry_init(); NULL: nobody; has listener_data */
 	uint64_t refused;       /* over LIMIT_WORKLOADS */
 	size_t orphans;         /* workloads whose named parent is not here (yet) */
+	struct list adrift;     /* these */
 	struct hashmap above;   /* paths that have workloads below them: see registry-parent.c */
 	struct log_limit warnings;
 };
@@ -62,6 +63,11 @@ void registry_snapshot_end(struct registry *registry, const char *source);
 
 /* New policy: decide all levels again; UPDATED for those that changed. */
 void registry_reload(struct registry *registry, const struct settings *settings);
+
+/* What the level of this one would be with these settings. 0 or -ENOMEM; *ret is the caller's to
+ * qos_decision_done(). */
+int registry_decide(const struct registry *registry, const struct workload *workload,
+		    const struct settings *settings, struct qos_decision *ret);
 
 struct workload *registry_get(const struct registry *registry, uint64_t id);
 struct workload *registry_find_path(const struct registry *registry, const char *cgroup);

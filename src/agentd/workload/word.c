@@ -16,11 +16,11 @@ static bool text_equal(const char *a, const char *b)
 	return strcmp(text_or_empty(a), text_or_empty(b)) == 0;
 }
 
-static int labels_size(const struct label *labels, size_t count, size_t *size)
+static int labels_size(const struct label *labels, size_t count, size_t limit, size_t *size)
 {
 	size_t bytes = 0;
 
-	if (count > LIMIT_LABELS)
+	if (count > limit)
 		return -E2BIG;
 	for (size_t i = 0; i < count; i++) {
 		bytes += strlen(labels[i].key) + strlen(labels[i].value) + 2;
@@ -29,6 +29,11 @@ static int labels_size(const struct label *labels, size_t count, size_t *size)
 	}
 	*size += bytes + count * sizeof(struct label);
 	return 0;
+}
+
+static size_t text_size(const char *text)
+{
+	return text ? strlen(text) + 1 : 0;
 }
 
 static char *place_text(char **at, const char *text)
@@ -41,12 +46,37 @@ static char *place_text(char **at, const char *text)
 	return placed;
 }
 
+static const char *place_optional(char **at, const char *text)
+{
+	return text ? place_text(at, text) : NULL;
+}
+
 static void place_labels(struct label *placed, char **at, const struct label *labels, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		placed[i].key = place_text(at, labels[i].key);
 		placed[i].value = place_text(at, labels[i].value);
 	}
+}
+
+static int record_size(const struct workload_record *record, size_t *size)
+{
+	int r;
+
+	r = labels_size(record->labels, record->label_count, LIMIT_LABELS, size);
+	if (r < 0)
+		return r;
+	r = labels_size(record->annotations, record->annotation_count, LIMIT_LABELS, size);
+	if (r < 0)
+		return r;
+	r = labels_size(record->facts, record->fact_count, LIMIT_FACTS, size);
+	if (r < 0)
+		return r;
+	*size += strlen(record->kind) + strlen(text_or_empty(record->namespace)) +
+		 strlen(text_or_empty(record->name)) + strlen(record->cgroup) + 4;
+	*size += text_size(record->parent_cgroup) + text_size(record->uid) +
+		 text_size(record->alias);
+	return 0;
 }
 
 int word_new(const char *source, unsigned int rank, const struct workload_record *record,
@@ -58,16 +88,9 @@ int word_new(const char *source, unsigned int rank, const struct workload_record
 	char *at;
 	int r;
 
-	r = labels_size(record->labels, record->label_count, &size);
+	r = record_size(record, &size);
 	if (r < 0)
 		return r;
-	r = labels_size(record->annotations, record->annotation_count, &size);
-	if (r < 0)
-		return r;
-	size += strlen(record->kind) + strlen(text_or_empty(record->namespace)) +
-		strlen(text_or_empty(record->name)) + strlen(record->cgroup) + 4;
-	if (record->parent_cgroup)
-		size += strlen(record->parent_cgroup) + 1;
 	word = calloc(1, size);
 	if (!word)
 		return -ENOMEM;
@@ -76,18 +99,22 @@ int word_new(const char *source, unsigned int rank, const struct workload_record
 	word->rank = rank;
 	word->record = *record;
 	placed = (struct label *)(void *)(word + 1);
-	at = (char *)(placed + record->label_count + record->annotation_count);
+	at = (char *)(placed + record->label_count + record->annotation_count + record->fact_count);
 	place_labels(placed, &at, record->labels, record->label_count);
 	word->record.labels = placed;
 	placed += record->label_count;
 	place_labels(placed, &at, record->annotations, record->annotation_count);
 	word->record.annotations = placed;
+	placed += record->annotation_count;
+	place_labels(placed, &at, record->facts, record->fact_count);
+	word->record.facts = placed;
 	word->record.kind = place_text(&at, record->kind);
 	word->record.namespace = place_text(&at, text_or_empty(record->namespace));
 	word->record.name = place_text(&at, text_or_empty(record->name));
 	word->record.cgroup = place_text(&at, record->cgroup);
-	if (record->parent_cgroup)
-		word->record.parent_cgroup = place_text(&at, record->parent_cgroup);
+	word->record.parent_cgroup = place_optional(&at, record->parent_cgroup);
+	word->record.uid = place_optional(&at, record->uid);
+	word->record.alias = place_optional(&at, record->alias);
 	*ret = word;
 	return 0;
 }
@@ -110,6 +137,10 @@ bool word_says(const struct word *word, const struct workload_record *record)
 	       text_equal(said->namespace, record->namespace) &&
 	       text_equal(said->name, record->name) && strcmp(said->cgroup, record->cgroup) == 0 &&
 	       text_equal(said->parent_cgroup, record->parent_cgroup) &&
+	       text_equal(said->uid, record->uid) && text_equal(said->alias, record->alias) &&
+	       text_equal(said->via, record->via) && said->stale == record->stale &&
+	       said->inherits == record->inherits && said->leader == record->leader &&
+	       labels_equal(said->facts, said->fact_count, record->facts, record->fact_count) &&
 	       said->cpu_request_milli == record->cpu_request_milli &&
 	       said->cpu_limit_milli == record->cpu_limit_milli &&
 	       said->memory_request_bytes == record->memory_request_bytes &&

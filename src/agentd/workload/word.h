@@ -16,7 +16,7 @@ struct word {
 	struct workload_record record; /* points into this allocation */
 };
 
-/* 0; -E2BIG over LIMIT_LABELS or LIMIT_LABEL_BYTES; -ENOMEM. free() it. */
+/* 0; -E2BIG over LIMIT_LABELS, LIMIT_LABEL_BYTES or LIMIT_FACTS; -ENOMEM. free() it. */
 int word_new(const char *source, unsigned int rank, const struct workload_record *record,
 	     struct word **ret);
 /* Namespace and name NULL are "". */

@@ -65,8 +65,10 @@ struct workload {
 	size_t fact_count;
 	const char *source; /* name of the source that vouches for it; static */
 	struct word *words; /* registry-internal: what each source says, by rank; see word.h */
-	size_t children;    /* registry-internal: whose view.parent this is */
+	struct list below;  /* registry-internal: those whose view.parent this is, by beside */
+	struct list beside; /* registry-internal */
 	bool orphan; /* registry-internal: counted among those without the parent they name */
+	struct list adrift; /* registry-internal: then it is in registry->adrift */
 	uint64_t added_usec;
 	bool announced; /* ADDED was sent */
 };
