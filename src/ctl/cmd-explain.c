@@ -37,6 +37,47 @@ static void limits_add(struct strbuf *page, const json_t *workload)
 	strbuf_add_char(page, '\n');
 }
 
+static void source_add(struct strbuf *page, const struct screen *screen, const json_t *workload)
+{
+	struct strbuf text cleanup_strbuf = {};
+	const char *via = json_read_text(workload, "via");
+	const char *since = json_read_text(json_read(workload, "facts"), "last known good");
+	uint64_t leader = json_read_number(workload, "leader");
+
+	strbuf_add(&text, json_read_text(workload, "source"));
+	if (*via)
+		strbuf_addf(&text, " (%s)", via);
+	line_add(page, screen, "Source", STYLE_NONE, strbuf_text(&text));
+	if (json_read_bool(workload, "stale")) {
+		strbuf_clear(&text);
+		strbuf_addf(&text, "yes: as it was %s%s; nobody has confirmed it since",
+			    *since ? "at " : "before berthd started", since);
+		line_add(page, screen, "Stale", STYLE_WARN, strbuf_text(&text));
+	}
+	line_add(page, screen, "UID", STYLE_NONE, json_read_text(workload, "uid"));
+	line_add(page, screen, "Also named", STYLE_NONE, json_read_text(workload, "alias"));
+	if (leader) {
+		strbuf_clear(&text);
+		strbuf_addf(&text, "process %llu", (unsigned long long)leader);
+		line_add(page, screen, "Leader", STYLE_NONE, strbuf_text(&text));
+	}
+}
+
+static void facts_add(struct strbuf *page, const struct screen *screen, const json_t *workload)
+{
+	json_t *facts = json_read(workload, "facts"), *value;
+	const char *key, *title = "Facts";
+
+	json_object_foreach(facts, key, value)
+	{
+		struct strbuf text cleanup_strbuf = {};
+
+		strbuf_addf(&text, "%s: %s", key, json_read_text(facts, key));
+		line_add(page, screen, title, STYLE_NONE, strbuf_text(&text));
+		title = "";
+	}
+}
+
 static void workload_add(struct strbuf *page, const struct screen *screen, const json_t *workload)
 {
 	struct strbuf text cleanup_strbuf = {};
@@ -49,7 +90,7 @@ static void workload_add(struct strbuf *page, const struct screen *screen, const
 		    (unsigned long long)json_read_number(workload, "id"));
 	line_add(page, screen, "Workload", STYLE_BOLD, strbuf_text(&text));
 	line_add(page, screen, "Group", STYLE_NONE, json_read_text(workload, "cgroup"));
-	line_add(page, screen, "Source", STYLE_NONE, json_read_text(workload, "source"));
+	source_add(page, screen, workload);
 	strbuf_clear(&text);
 	strbuf_addf(&text, "%s (%lld)", level, (long long)json_read_signed(workload, "level"));
 	line_add(page, screen, "Level", style_of(level), strbuf_text(&text));
@@ -63,6 +104,7 @@ static void workload_add(struct strbuf *page, const struct screen *screen, const
 		line_add(page, screen, "Ignored", STYLE_WARN,
 			 "yes: Berth changes nothing of it, metrics stay");
 	limits_add(page, workload);
+	facts_add(page, screen, workload);
 }
 
 static void children_add(struct strbuf *page, const struct screen *screen, const json_t *children)

@@ -25,6 +25,7 @@ int run_workloads(const struct ctl *ctl)
 		const char *level = json_read_text(item, "qos");
 		bool wrong =
 			*json_read_text(item, "conflict") || *json_read_text(item, "malformed");
+		bool stale = json_read_bool(item, "stale");
 		char name[512];
 
 		table_add(&table, STYLE_NONE, "%s",
@@ -33,8 +34,8 @@ int run_workloads(const struct ctl *ctl)
 		table_add(&table, STYLE_NONE, "%s", json_read_text(item, "kind"));
 		table_add(&table, style_of(level), "%s", level);
 		table_add(&table, STYLE_NONE, "%s", json_read_text(item, "source"));
-		table_add(&table, wrong ? STYLE_WARN : STYLE_NONE, "%s%s%s",
-			  json_read_text(item, "origin_detail"),
+		table_add(&table, wrong || stale ? STYLE_WARN : STYLE_NONE, "%s%s%s%s",
+			  json_read_text(item, "origin_detail"), stale ? " (stale)" : "",
 			  json_read_bool(item, "ignored") ? " (ignored)" : "",
 			  wrong ? " (conflict: see explain)" : "");
 	}

@@ -30,9 +30,10 @@ const struct command ctl_commands[] = {
 	  "file, line and column. Exit code 1 if there is any.\n",
 	  check_options, 0, CLI_ARGUMENTS_MAX, run_check },
 	{ "explain", "WORKLOAD", "Why a workload is treated as it is.",
-	  "WORKLOAD is namespace/name, a name, a cgroup path or an id. Shown are which\n"
-	  "source and rule gave the level, every claim with plugin and reason, what was\n"
-	  "written where over which original, conflicts and foreign writes.\n",
+	  "WORKLOAD is namespace/name, a name (a pod's container is POD/CONTAINER; the name\n"
+	  "of the VM finds its virt-launcher pod), a uid, a cgroup path or an id. Shown are\n"
+	  "which source and rule gave the level, every claim with plugin and reason, what\n"
+	  "was written where over which original, conflicts and foreign writes.\n",
 	  NULL, 1, 1, run_explain },
 	{ "history", "", "Actions, restores and conflicts, with reasons.", NULL, history_options, 0,
 	  0, run_history },

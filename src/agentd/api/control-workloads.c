@@ -18,6 +18,8 @@ static const char *origin_name(enum qos_origin origin)
 		return "rule";
 	case ORIGIN_ANNOTATION:
 		return "annotation";
+	case ORIGIN_PARENT:
+		return "pod";
 	case ORIGIN_DEFAULT:
 		break;
 	}
@@ -37,6 +39,15 @@ static json_t *workload_names_json(const struct workload *workload)
 	return item;
 }
 
+static json_t *facts_json(const struct workload *workload)
+{
+	json_t *facts = json_object();
+
+	for (size_t i = 0; i < workload->fact_count; i++)
+		json_set_text(facts, workload->facts[i].key, workload->facts[i].value);
+	return facts;
+}
+
 static json_t *workload_json(const struct workload *workload)
 {
 	const struct berth_workload *view = &workload->view;
@@ -44,7 +55,13 @@ static json_t *workload_json(const struct workload *workload)
 
 	json_set_number(item, "parent", view->parent);
 	json_set_text(item, "cgroup", view->cgroup);
+	json_set_text(item, "uid", workload->uid);
+	json_set_text(item, "alias", workload->alias);
 	json_set_text(item, "source", workload->source);
+	json_set_text(item, "via", workload->via);
+	json_set_bool(item, "stale", workload->stale);
+	if (workload->leader > 0)
+		json_set_number(item, "leader", (uint64_t)workload->leader);
 	json_set_text(item, "origin", origin_name(workload->decision.origin));
 	json_set_text(item, "origin_detail", workload->decision.detail);
 	json_set_text(item, "conflict", workload->decision.conflict);
@@ -54,6 +71,7 @@ static json_t *workload_json(const struct workload *workload)
 	json_set_number(item, "cpu_limit_milli", view->cpu_limit_milli);
 	json_set_number(item, "memory_request_bytes", view->memory_request_bytes);
 	json_set_number(item, "memory_limit_bytes", view->memory_limit_bytes);
+	(void)json_object_set_new(item, "facts", facts_json(workload));
 	return item;
 }
 
