@@ -26,7 +26,8 @@ each start: expire_watches() does both), busy() (429 for everyone but the admini
 max_requests=1).
 
 Everything it started is killed by its pid at the end, by the kernel if the test itself is killed.
-Needs etcd (Debian: etcd-server), openssl, and apiserver.py for the other one; raises Unavailable.
+Needs etcd (Debian: etcd-server), openssl, and what apiserver.py builds (tests/kube/run --build-only);
+raises Unavailable. kubetest.py is what a test begins with.
 """
 
 import base64
@@ -96,7 +97,7 @@ class Cluster:
     """
 
     def __init__(self, node="node1", max_requests=None, flags=()):
-        self.binary = apiserver.fetch()
+        self.binary = apiserver.cached()
         if not shutil.which("etcd"):
             raise Unavailable("no etcd here; scripts/deps kube installs it")
         if not shutil.which("openssl"):
