@@ -18,6 +18,8 @@
 #define LIMIT_STATE_BYTES        (32u << 20)   /* of STATE_DIR/pods.json */
 #define LIMIT_KUBE_EVENTS        64u           /* incidents that wait or are counted */
 #define LIMIT_MACHINES           4096u
+#define LIMIT_MACHINE_THREADS    1024u /* vCPUs or I/O threads of one machine that are looked at */
+#define LIMIT_MACHINE_SHOWN      64u   /* of them, whose threads explain names */
 #define LIMIT_GLOBS              256u  /* sources.cgroups.paths and sources.units.slices, each */
 #define LIMIT_GLOB_DEPTH         32u   /* components of one of sources.cgroups.paths */
 #define LIMIT_GLOB_BYTES         1024u /* of one pattern or label value in the policy */
@@ -43,6 +45,8 @@
 #define LIMIT_ACTIONS_PER_MINUTE 60u   /* of one plugin, by default; see actions.per_minute */
 #define LIMIT_PIDS               65536u /* processes of one workload that a per-process knob covers */
 #define LIMIT_PROCESS_WATCHES    256u   /* inotify watches of one process knob; more: the timer */
+#define LIMIT_UNIT_CALLS         16u /* units that systemd is asked about at once */
+#define LIMIT_UNIT_CALL_USEC     5000000u
 #define LIMIT_SERIES             100000u
 #define LIMIT_HTTP_CONNECTIONS   64u
 #define LIMIT_HTTP_TIMEOUT_SEC   10u
