@@ -189,12 +189,13 @@ static void test_registry_reload_new_default_reaches_containers(void **state)
 static void test_registry_put_what_plugins_do_not_see_is_no_update(void **state)
 {
 	struct tree *tree = *state;
+	char key[] = "phase", value[] = "Running";
 	struct label facts[LIMIT_FACTS + 1];
 	struct workload_record record = box_record("web/c1", BOX);
 	const struct workload *workload;
 
 	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
-		facts[i] = (struct label){ TEXT("phase"), TEXT("Running") };
+		facts[i] = (struct label){ key, value };
 	assert_ok(registry_put(&tree->registry, "s", 1, &record));
 	(void)tree_said(tree);
 	record.uid = "u-1";
