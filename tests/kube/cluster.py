@@ -25,7 +25,8 @@ from before is a 410; a watch as well only if it is older than the watch cache, 
 each start: expire_watches() does both), busy() (429 for everyone but the administrator; needs
 max_requests=1).
 
-Everything it started is killed by its pid at the end, by the kernel if the test itself is killed.
+Everything it started is killed by its pid at the end, by the kernel if the test itself is killed (to the
+kernel that is the thread that started it: start and restart servers from the main thread).
 Needs etcd (Debian: etcd-server), openssl, and what apiserver.py builds (tests/kube/run --build-only);
 raises Unavailable. kubetest.py is what a test begins with.
 """
