@@ -10,6 +10,11 @@
  * resource version without delay for the first time, then with the scale. A watch that is silent
  * for REFLECTOR_SILENCE_USEC (bookmarks come each minute) is dead, or watches a resource version
  * from the future: list again.
+ *
+ * The first list is one of the API's watch cache (resourceVersion=0), which spares etcd when many
+ * nodes start. Later ones ask for nothing older than what is known, so that of several apiservers
+ * one that lags does not take us back in time. After 410, a resource version from the future, or
+ * silence, the list is a consistent one from etcd.
  */
 #pragma once
 
@@ -51,6 +56,8 @@ struct reflector_options {
 	const char *node; /* fieldSelector=spec.nodeName=; copied */
 	uint64_t
 		first_delay_usec; /* at most that, at random: a thousand nodes that boot together */
+	uint64_t backoff_usec;    /* first step of the scale, which ends at 60 times it; 0: 1 s */
+	uint64_t silence_usec;    /* 0: REFLECTOR_SILENCE_USEC */
 };
 
 struct reflector;

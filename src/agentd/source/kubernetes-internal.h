@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kubernetes-internal.h - the source's two halves: kubernetes.c runs it, kubernetes-options.c knows
+ * what of the policy it runs with.
+ */
+#pragma once
+
+#include "kube/events.h"
+#include "kube/reflector.h"
+#include "source/source-internal.h"
+
+struct kubernetes {
+	struct source source; /* first */
+	/* What is open, or is tried again and again; as the policy had it. */
+	enum kubernetes_via via;
+	char *kubeconfig, *server, *token_file, *ca_file, *node;
+	bool wanted; /* the above is valid */
+	bool started;
+	struct http_client *client;
+	struct kube_access *access;
+	struct reflector *reflector;
+	sd_event_source *retry;
+	uint64_t backoff_usec, own_errors;
+	bool events;      /* are to be sent */
+	bool syncing;     /* a list is under way */
+	char synced[256]; /* the reflector's word on being so */
+};
+
+int kubernetes_options_copy(struct kubernetes *self, const struct settings *settings);
+void kubernetes_options_free(struct kubernetes *self);
+bool kubernetes_options_same(const struct kubernetes *self, const struct settings *settings);
+/* Why it has nothing to do; NULL: it has. */
+const char *kubernetes_off_reason(const struct settings *settings);
