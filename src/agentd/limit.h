@@ -12,6 +12,8 @@
 #define LIMIT_PODS               4096u         /* of this node that an API names */
 #define LIMIT_POD_CONTAINERS     256u          /* of one pod, all kinds */
 #define LIMIT_POD_BYTES          (4u << 20)    /* JSON of one pod; etcd takes 1.5 MiB */
+#define LIMIT_POD_DEPTH          128u          /* of its JSON; real ones stay under 20 */
+#define LIMIT_POD_ANNOTATION     8192u         /* bytes of one that the protocol does not know */
 #define LIMIT_POD_LIST_BYTES     (256u << 20)  /* of one list or poll, decompressed */
 #define LIMIT_POD_PAGES          1000u         /* of one list */
 #define LIMIT_KUBECONFIG_BYTES   (1u << 20)    /* and of a token or certificate file */
@@ -45,7 +47,7 @@
 #define LIMIT_ACTIONS_PER_MINUTE 60u   /* of one plugin, by default; see actions.per_minute */
 #define LIMIT_PIDS               65536u /* processes of one workload that a per-process knob covers */
 #define LIMIT_PROCESS_WATCHES    256u   /* inotify watches of one process knob; more: the timer */
-#define LIMIT_UNIT_CALLS         16u /* units that systemd is asked about at once */
+#define LIMIT_UNIT_CALLS         16u    /* units that systemd is asked about at once */
 #define LIMIT_UNIT_CALL_USEC     5000000u
 #define LIMIT_SERIES             100000u
 #define LIMIT_HTTP_CONNECTIONS   64u

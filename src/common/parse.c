@@ -115,6 +115,7 @@ static const struct unit *unit_find(const struct unit *units, size_t count, cons
 
 /* More digits than fit into the product below are folded into one that rounds up. */
 #define FRACTION_DIGITS 18u
+#define EXPONENT_MAX    64
 
 struct decimal {
 	uint64_t whole, fraction, denominator;
@@ -164,7 +165,7 @@ static int decimal_scale(const struct decimal *number, uint64_t factor, uint64_t
 	return 0;
 }
 
-static int parse_quantity(const char *text, const struct unit *units, size_t count, uint64_t *ret)
+static int parse_scaled(const char *text, const struct unit *units, size_t count, uint64_t *ret)
 {
 	struct decimal number = { 0 };
 	const struct unit *unit;
@@ -200,7 +201,7 @@ int parse_bytes(const char *text, uint64_t *ret)
 		{ "Ei", 1ULL << 60 },
 	};
 
-	return parse_quantity(text, units, ARRAY_SIZE(units), ret);
+	return parse_scaled(text, units, ARRAY_SIZE(units), ret);
 }
 
 int parse_usec(const char *text, uint64_t *ret)
@@ -257,5 +258,119 @@ int parse_cpu_milli(const char *text, uint64_t *ret)
 		{ "m", 1 },
 	};
 
-	return parse_quantity(text, units, ARRAY_SIZE(units), ret);
+	return parse_scaled(text, units, ARRAY_SIZE(units), ret);
+}
+
+typedef unsigned __int128 wide;
+
+/* What a quantity's suffix multiplies by: factor x 10^exponent. */
+struct suffix {
+	uint64_t factor;
+	int exponent;
+};
+
+static int suffix_parse(const char *text, struct suffix *ret)
+{
+	static const struct {
+		char name[3];
+		struct suffix suffix;
+	} suffixes[] = {
+		{ "", { 1, 0 } },
+		{ "n", { 1, -9 } },
+		{ "u", { 1, -6 } },
+		{ "m", { 1, -3 } },
+		{ "k", { 1, 3 } },
+		{ "M", { 1, 6 } },
+		{ "G", { 1, 9 } },
+		{ "T", { 1, 12 } },
+		{ "P", { 1, 15 } },
+		{ "E", { 1, 18 } },
+		{ "Ki", { 1ULL << 10, 0 } },
+		{ "Mi", { 1ULL << 20, 0 } },
+		{ "Gi", { 1ULL << 30, 0 } },
+		{ "Ti", { 1ULL << 40, 0 } },
+		{ "Pi", { 1ULL << 50, 0 } },
+		{ "Ei", { 1ULL << 60, 0 } },
+	};
+	bool negative;
+	uint64_t exponent = 0;
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		if (strcmp(suffixes[i].name, text) == 0) {
+			*ret = suffixes[i].suffix;
+			return 0;
+		}
+	}
+	if (text[0] != 'e' && text[0] != 'E')
+		return -EINVAL;
+	text++;
+	negative = text[0] == '-';
+	r = parse_u64(text + (negative || text[0] == '+'), &exponent);
+	if (r == -EINVAL)
+		return r;
+	/* Far out in either direction is the same: too large, or nearly nothing. */
+	exponent = r < 0 ? EXPONENT_MAX : MIN(exponent, (uint64_t)EXPONENT_MAX);
+	*ret = (struct suffix){ 1, negative ? -(int)exponent : (int)exponent };
+	return 0;
+}
+
+/* number x multiplier / divisor, rounded up. */
+static int decimal_ratio(const struct decimal *number, wide multiplier, uint64_t divisor,
+			 uint64_t *ret)
+{
+	wide whole, rest, fraction;
+	wide whole_divisor = (wide)divisor * number->denominator;
+
+	if (__builtin_mul_overflow((wide)number->whole, multiplier, &whole) ||
+	    __builtin_mul_overflow((wide)number->fraction, multiplier, &fraction))
+		return -ERANGE;
+	rest = whole % divisor * number->denominator;
+	if (__builtin_add_overflow(rest, fraction, &fraction))
+		return -ERANGE;
+	whole /= divisor;
+	fraction = fraction / whole_divisor + (fraction % whole_divisor != 0);
+	if (__builtin_add_overflow(whole, fraction, &whole) || whole > UINT64_MAX)
+		return -ERANGE;
+	*ret = (uint64_t)whole;
+	return 0;
+}
+
+int parse_quantity(const char *text, uint64_t scale, uint64_t *ret)
+{
+	struct decimal number = { 0 };
+	struct suffix suffix = { 0 };
+	bool overflow = false;
+	const char *end = decimal_parse(text, &number, &overflow);
+	wide multiplier;
+	uint64_t divisor = 1;
+	int r;
+
+	if (!end)
+		return -EINVAL;
+	r = suffix_parse(end, &suffix);
+	if (r < 0)
+		return r;
+	if (overflow)
+		return -ERANGE;
+	if (number.whole == 0 && number.fraction == 0) {
+		*ret = 0;
+		return 0;
+	}
+	multiplier = (wide)suffix.factor * scale;
+	for (; suffix.exponent > 0; suffix.exponent--)
+		if (__builtin_mul_overflow(multiplier, (wide)10, &multiplier))
+			return -ERANGE;
+	for (; suffix.exponent < 0; suffix.exponent++) {
+		if (multiplier % 10 == 0) {
+			multiplier /= 10;
+		} else if (divisor <= UINT64_MAX / 10) {
+			divisor *= 10;
+		} else {
+			/* Only an exponent comes here: less than 2^64 / 10^20, but not nothing. */
+			*ret = 1;
+			return 0;
+		}
+	}
+	return decimal_ratio(&number, multiplier, divisor, ret);
 }

@@ -33,3 +33,8 @@ int parse_percent(const char *text, uint64_t *ret);
 
 /* Kubernetes CPU quantity: "2", "1.5", "500m", to thousandths of a CPU, rounded up. */
 int parse_cpu_milli(const char *text, uint64_t *ret);
+
+/* Every form of a Kubernetes quantity, as pods carry them: suffixes n u m k M G T P E, Ki to Ei, or
+ * an exponent ("1e3", "5E-1"). In units of 1/scale, rounded up: scale 1000 for CPUs in thousandths.
+ * Wider than parse_bytes(), where "100m" is a mistake in a policy and not a tenth of a byte. */
+int parse_quantity(const char *text, uint64_t scale, uint64_t *ret);

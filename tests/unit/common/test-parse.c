@@ -250,6 +250,87 @@ static void test_parse_cpu_milli_table_matches(void **state)
 	check_numbers(parse_cpu_milli, cases, ARRAY_SIZE(cases));
 }
 
+static int parse_memory(const char *text, uint64_t *ret)
+{
+	return parse_quantity(text, 1, ret);
+}
+
+static int parse_cpu(const char *text, uint64_t *ret)
+{
+	return parse_quantity(text, 1000, ret);
+}
+
+static void test_parse_quantity_of_bytes_takes_every_form(void **state)
+{
+	static const struct number_case cases[] = {
+		{ "128974848", 0, 128974848 },
+		{ "129e6", 0, 129000000 },
+		{ "129E6", 0, 129000000 },
+		{ "129e+6", 0, 129000000 },
+		{ "129M", 0, 129000000 },
+		{ "123Mi", 0, 123ULL << 20 },
+		{ "128974848000m", 0, 128974848 },
+		{ "1500m", 0, 2 },
+		{ "1u", 0, 1 },
+		{ "1n", 0, 1 },
+		{ "1000000001n", 0, 2 },
+		{ "1E", 0, 1000000000000000000ULL },
+		{ "1e18", 0, 1000000000000000000ULL },
+		{ "18E", 0, 18000000000000000000ULL },
+		{ "19E", ERANGE, 0 },
+		{ "1.5Gi", 0, 3ULL << 29 },
+		{ "15Ei", 0, 15ULL << 60 },
+		{ "16Ei", ERANGE, 0 },
+		{ "18446744073709551615", 0, UINT64_MAX },
+		{ "18446744073709551615.1", ERANGE, 0 },
+		{ "18446744073709551615e-19", 0, 2 },
+		{ "18446744073709551615e-20", 0, 1 },
+		{ "18446744073709551615e-99999999999999999999", 0, 1 },
+		{ "0e99999999999999999999", 0, 0 },
+		{ "1e99999999999999999999", ERANGE, 0 },
+		{ "0.000000000000000001e18", 0, 1 },
+		{ "", EINVAL, 0 },
+		{ ".", EINVAL, 0 },
+		{ "m", EINVAL, 0 },
+		{ "1K", EINVAL, 0 },
+		{ "1e", EINVAL, 0 },
+		{ "1e-", EINVAL, 0 },
+		{ "1e+-1", EINVAL, 0 },
+		{ "1e3Mi", EINVAL, 0 },
+		{ "1e1.5", EINVAL, 0 },
+		{ "1 Mi", EINVAL, 0 },
+		{ "-1", EINVAL, 0 },
+	};
+
+	(void)state;
+	check_numbers(parse_memory, cases, ARRAY_SIZE(cases));
+}
+
+static void test_parse_quantity_of_cpus_takes_every_form(void **state)
+{
+	static const struct number_case cases[] = {
+		{ "100m", 0, 100 },
+		{ "0.5", 0, 500 },
+		{ "2", 0, 2000 },
+		{ "1e3", 0, 1000000 },
+		{ "1e-3", 0, 1 },
+		{ "1e-4", 0, 1 },
+		{ "1k", 0, 1000000 },
+		{ "1Ki", 0, 1024000 },
+		{ "100u", 0, 1 },
+		{ "1001u", 0, 2 },
+		{ "100n", 0, 1 },
+		{ "0n", 0, 0 },
+		{ "18446744073709551615m", 0, UINT64_MAX },
+		{ "18446744073709551616m", ERANGE, 0 },
+		{ "18446744073709552", ERANGE, 0 },
+		{ "15Ei", ERANGE, 0 },
+	};
+
+	(void)state;
+	check_numbers(parse_cpu, cases, ARRAY_SIZE(cases));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +343,8 @@ int main(void)
 		cmocka_unit_test(test_parse_usec_table_matches),
 		cmocka_unit_test(test_parse_percent_table_matches),
 		cmocka_unit_test(test_parse_cpu_milli_table_matches),
+		cmocka_unit_test(test_parse_quantity_of_bytes_takes_every_form),
+		cmocka_unit_test(test_parse_quantity_of_cpus_takes_every_form),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
