@@ -73,7 +73,7 @@ static const char *tree_trouble(const struct machines *self)
 void machines_update_state(struct machines *self)
 {
 	const char *trouble = self->has_tree ? tree_trouble(self) : NULL;
-	char text[96], shared[96] = "";
+	char text[96], shared[128] = "";
 
 	/* Of many answers of a bus the last one counts. */
 	if (!self->has_tree ||
