@@ -20,6 +20,7 @@
 #include "actuator/process-knob.h"
 #include "actuator/restore.h"
 #include "actuator/slow-writer.h"
+#include "actuator/unit-pin.h"
 #include "hashmap.h"
 #include "list.h"
 #include "log.h"
@@ -65,6 +66,7 @@ struct holding {
 	uint32_t drift_count; /* since drift_usec */
 	uint64_t drift_usec;
 	uint64_t foreign_hash; /* of the foreign value counted last */
+	uint64_t foreign_usec; /* when that was */
 	struct process_knob *processes;
 	int *process_watches; /* inotify, of its group and of those below */
 	size_t process_watch_count;
@@ -82,6 +84,7 @@ struct group {
 	const char *label;          /* interned */
 	unsigned int targets;       /* ids that point here */
 	bool replaced;              /* its path is another group's now */
+	bool not_unit;              /* systemd was asked */
 };
 
 struct actuator {
@@ -94,6 +97,7 @@ struct actuator {
 	struct history *history;
 	struct slow_writer *slow_writer;
 	struct actions *actions;
+	struct unit_pins *pins;
 	struct list groups, holdings;
 	struct list graves, suspects; /* what the next sweep looks at, and all that it looks at */
 	struct hashmap by_path;       /* to groups */
@@ -108,7 +112,7 @@ struct actuator {
 	bool has_unheld_records; /* the journal knows more than the holdings: it is not compacted */
 	unsigned int unwatched;
 	struct actuator_stats stats;
-	struct log_limit write_limit, drift_limit, journal_limit;
+	struct log_limit write_limit, drift_limit, journal_limit, unit_limit;
 };
 
 uint64_t actuator_now(const struct actuator *actuator);
@@ -170,7 +174,20 @@ void holding_fail(struct actuator *actuator, struct holding *holding, int error,
 /* Journal, write, read back. 0 or -errno; sets written, status and error. */
 int holding_write(struct actuator *actuator, struct holding *holding, uint64_t number);
 /* Its original into the journal, before its lock is set. */
-int holding_shadow(struct actuator *actuator, struct holding *holding);
+int holding_shadow(struct actuator *actuator, const struct holding *lock, struct holding *holding);
+
+/* unit-want.c */
+enum unit_want actuator_unit_wants(void *data, const char *path, enum unit_property property,
+				   uint64_t *ret);
+void actuator_unit_done(void *data, const char *path, bool is_unit);
+void actuator_unit_tell(void *data, const char *unit, const char *setting, const char *outcome,
+			int result);
+/* What is written of this group may have changed: its unit's properties follow. */
+void actuator_unit_look(struct actuator *actuator, const struct group *group);
+void actuator_unit_look_all(struct actuator *actuator);
+/* As found, unless systemd wrote that for us. 0 or -ENOMEM. */
+int holding_set_original(struct holding *holding, const struct actuator *actuator,
+			 const char *found);
 
 /* record.c */
 int holding_record(struct actuator *actuator, struct holding *holding, const char *next);

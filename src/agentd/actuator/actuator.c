@@ -7,6 +7,8 @@
 
 #include "actuator/actuator-internal.h"
 
+#define UNITS_FLUSH_USEC (10 * USEC_PER_SEC)
+
 bool actuator_writes(const struct actuator *actuator)
 {
 	return !actuator->paused && !actuator->options.dry_run;
@@ -32,7 +34,19 @@ static int actuator_start(struct actuator *actuator)
 		.slow_writer = actuator->slow_writer,
 	};
 
+	struct unit_pins_context pins = {
+		.event = context->event,
+		.root = context->root,
+		.hierarchy = context->hierarchy,
+		.want = actuator_unit_wants,
+		.done = actuator_unit_done,
+		.tell = actuator_unit_tell,
+		.data = actuator,
+	};
+
 	r = actions_new(&actions, &actuator->actions);
+	if (r == 0)
+		r = unit_pins_new(&pins, &actuator->pins);
 	if (r < 0)
 		return r;
 	actions_set_limit(actuator->actions, actuator->options.actions_per_minute);
@@ -65,6 +79,7 @@ int actuator_new(const struct actuator_context *context, const struct actuator_o
 		(struct log_limit){ .interval_usec = 60 * USEC_PER_SEC, .burst = 10 };
 	actuator->journal_limit =
 		(struct log_limit){ .interval_usec = 60 * USEC_PER_SEC, .burst = 2 };
+	actuator->unit_limit = (struct log_limit){ .interval_usec = 60 * USEC_PER_SEC, .burst = 5 };
 	r = actuator_start(actuator);
 	if (r < 0)
 		return r;
@@ -98,6 +113,8 @@ struct actuator *actuator_free(struct actuator *actuator)
 		return NULL;
 	actuator->actions = actions_free(actuator->actions);
 	actuator->slow_writer = slow_writer_free(actuator->slow_writer);
+	/* Before the holdings, whose end would undo what is to stay. */
+	actuator->pins = unit_pins_free(actuator->pins);
 	actuator_free_holdings(actuator);
 	sd_event_source_disable_unref(actuator->inotify_source);
 	sd_event_source_disable_unref(actuator->timer);
@@ -203,6 +220,9 @@ int actuator_restore_all(struct actuator *actuator, bool pause)
 	/* Nothing that is put back may be written again on the way. */
 	actuator->paused = true;
 	failed = restore_everything(actuator, pause);
+	/* For good: there may be no loop any more in which that could happen later. */
+	if (!pause && failed >= 0)
+		failed += unit_pins_flush(actuator->pins, UNITS_FLUSH_USEC, NULL, NULL);
 	actuator->paused = paused || pause;
 	return failed;
 }
@@ -234,6 +254,7 @@ bool actuator_is_paused(const struct actuator *actuator)
 int actuator_set_options(struct actuator *actuator, const struct actuator_options *options)
 {
 	bool was_dry = actuator->options.dry_run;
+	bool did_pin = actuator->options.pin_units;
 	int failed = 0;
 
 	actuator->options = *options;
@@ -242,6 +263,8 @@ int actuator_set_options(struct actuator *actuator, const struct actuator_option
 		failed = restore_everything(actuator, true);
 	if (!options->dry_run && was_dry)
 		settle_everything(actuator);
+	if (options->pin_units != did_pin)
+		actuator_unit_look_all(actuator);
 	due_expect(actuator);
 	return MIN(failed, 0);
 }

@@ -27,6 +27,7 @@ struct actuator_options {
 	uint64_t reconcile_interval_usec;
 	uint64_t actions_per_minute;  /* of one owner */
 	uint64_t previous_lease_usec; /* of claims found in the journal at start; 60 s */
+	bool pin_units; /* also set run-time properties of the systemd units that own groups */
 };
 
 /* A thing to change. The group is borrowed for the call; its path and inodes are copied. */
@@ -110,6 +111,10 @@ struct knob_view {
 	int error;                                /* -errno of the last write, or 0 */
 	const char *original, *written, *current; /* texts; "" unknown */
 	uint64_t writes, foreign;
+	uint64_t foreign_ago_usec; /* since the last foreign write; 0: none */
+	uint64_t retry_left_usec;  /* until it is written again, or a yield ends; 0: neither */
+	const char *unit, *unit_setting; /* whose property holds it too: "x.service",
+					    "CPUWeight=idle"; "" none */
 	const struct claim_view *claims;
 	size_t claim_count;
 };
@@ -129,7 +134,8 @@ void actuator_each_history(const struct actuator *actuator,
 
 struct actuator_stats {
 	uint64_t claims, holdings, writes, write_errors, foreign_writes, restores, restore_errors,
-		actions, actions_limited, journal_bytes, journal_errors, watches, limit_hits;
+		actions, actions_limited, journal_bytes, journal_errors, watches, limit_hits,
+		unit_pins, unit_pin_errors;
 };
 void actuator_stats(const struct actuator *actuator, struct actuator_stats *ret);
 

@@ -17,6 +17,9 @@
 #define DRIFT_REWRITES      3u
 #define DRIFT_NEW_ORIGINALS 30u
 #define DRIFT_YIELD_USEC    (600 * USEC_PER_SEC)
+/* runc sets a unit's CPUWeight, by which systemd takes cpu.idle away, and writes cpu.weight itself
+ * after: with cpu.idle back in between, that write fails and with it the resize of the pod. */
+#define DRIFT_LOCK_USEC (300 * USEC_PER_MSEC)
 
 static bool drift_any_watch(const struct holding *holding, int watch)
 {
@@ -122,6 +125,8 @@ void drift_note(struct actuator *actuator, struct holding *holding, const char *
 		return;
 	holding->foreign_hash = hash;
 	holding->foreign++;
+	holding->foreign_usec = now;
+	unit_pins_foreign(actuator->pins, holding->group->cgroup.path);
 	actuator->stats.foreign_writes++;
 	if (now - holding->drift_usec > DRIFT_WINDOW_USEC || holding->drift_usec == 0) {
 		holding->drift_usec = now;
@@ -141,30 +146,42 @@ static void drift_yield(struct actuator *actuator, struct holding *holding, cons
 	holding->status = KNOB_YIELDED;
 	holding->retry_usec = actuator_now(actuator) + DRIFT_YIELD_USEC;
 	due_at(actuator, holding->retry_usec);
+	actuator_unit_look(actuator, holding->group);
 	actuator_tell(actuator, holding, "yield", current, "somebody else's value stands", 0);
+}
+
+/* How long somebody else's value stands before ours is written over it. */
+static uint64_t drift_pause(const struct holding *holding, enum knob_drift rule)
+{
+	if (rule != DRIFT_REWRITE)
+		return 0;
+	/* Two agents that correct each other at once would never end. */
+	if (holding->drift_count > 1)
+		return USEC_PER_SEC << (holding->drift_count - 2);
+	return knob_table[holding->knob].locks >= 0 ? DRIFT_LOCK_USEC : 0;
 }
 
 static void drift_decide(struct actuator *actuator, struct holding *holding, const char *current)
 {
 	enum knob_drift rule = knob_table[holding->knob].drift;
 	unsigned int most = DRIFT_REWRITES;
+	uint64_t wait;
 
 	/* An ancestor is ours only as far as what is below it needs it. */
 	if (!holding_is_claimed(holding))
 		rule = DRIFT_ORIGINAL;
 	if (rule == DRIFT_ORIGINAL) {
-		holding_set_text(&holding->original, current);
+		(void)holding_set_original(holding, actuator, current);
 		most = DRIFT_NEW_ORIGINALS;
 	}
 	if (rule == DRIFT_YIELD || holding->drift_count > most) {
 		drift_yield(actuator, holding, current);
 		return;
 	}
-	if (holding->drift_count > 1 && rule == DRIFT_REWRITE) {
-		/* Two agents that correct each other at once would never end. */
+	wait = drift_pause(holding, rule);
+	if (wait) {
 		holding->status = KNOB_PENDING;
-		holding->retry_usec =
-			actuator_now(actuator) + (USEC_PER_SEC << (holding->drift_count - 2));
+		holding->retry_usec = actuator_now(actuator) + wait;
 		due_at(actuator, holding->retry_usec);
 		return;
 	}
@@ -187,6 +204,9 @@ void holding_check(struct actuator *actuator, struct holding *holding)
 	}
 	if (!holding->written ||
 	    (holding->status != KNOB_WRITTEN && holding->status != KNOB_YIELDED))
+		return;
+	/* What it writes beside the one property is put back, and then looked at. */
+	if (unit_pins_are_busy(actuator->pins, holding->group->cgroup.path))
 		return;
 	holding_place(actuator, holding, &place);
 	if (knob_file_open(&place, false, &file) < 0 ||

@@ -99,6 +99,7 @@ static void reconcile_holding(struct actuator *actuator, struct holding *holding
 {
 	if (holding->flags & HOLDING_DEAD)
 		return;
+	actuator_unit_look(actuator, holding->group);
 	if (!holding->processes && holding->watch < 0 && holding->status == KNOB_WRITTEN)
 		drift_watch(actuator, holding);
 	if (holding->status == KNOB_FAILED ||
@@ -120,6 +121,8 @@ static int due_fire(sd_event_source *source, uint64_t usec, void *data)
 
 	(void)source;
 	(void)usec;
+	if (reconcile)
+		unit_pins_retry(actuator->pins);
 	list_foreach (holding, &actuator->holdings, list) {
 		if (holding->flags & HOLDING_DEAD)
 			continue;
@@ -149,6 +152,7 @@ void actuator_reconcile(struct actuator *actuator)
 {
 	struct holding *holding;
 
+	unit_pins_retry(actuator->pins);
 	list_foreach (holding, &actuator->holdings, list)
 		reconcile_holding(actuator, holding);
 	actuator_sweep(actuator);

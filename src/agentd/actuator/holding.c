@@ -63,6 +63,7 @@ void holding_kill(struct actuator *actuator, struct holding *holding)
 	holding->flags |= HOLDING_DEAD;
 	list_append(&actuator->graves, &holding->grave);
 	group_suspect(actuator, holding->group);
+	actuator_unit_look(actuator, holding->group);
 	holding->retry_usec = 0;
 	actuator->stats.holdings--;
 }

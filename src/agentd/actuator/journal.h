@@ -22,6 +22,10 @@ enum journal_flags {
 	JOURNAL_INTERNAL = 1u << 1, /* an ancestor raised to a sum; nobody claimed it */
 };
 
+/* Records of run-time properties of units (unit-pin.h) have this and the property for a knob. What
+ * knows no such record leaves it alone, as it does any knob beyond KNOB_MAX. */
+#define JOURNAL_UNIT 0x100u
+
 /* Strings are borrowed, never NULL after a decode; "" is none. */
 struct journal_record {
 	uint64_t id;    /* of the holding; a later record of the same id replaces the earlier */

@@ -70,6 +70,8 @@ static int journal_compact_all(struct actuator *actuator)
 			break;
 	}
 	if (r == 0)
+		r = unit_pins_compact(actuator->pins, actuator->journal);
+	if (r == 0)
 		r = journal_compact_end(actuator->journal);
 	if (r < 0) {
 		journal_compact_abort(actuator->journal);

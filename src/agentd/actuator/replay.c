@@ -120,6 +120,9 @@ static void replay_record(void *data, struct journal *journal, const struct jour
 	int r;
 
 	actuator->journal = journal;
+	unit_pins_set_journal(actuator->pins, journal);
+	if (record->knob >= KNOB_MAX && unit_pins_replay(actuator->pins, record, slot) == 0)
+		return;
 	if (record->knob >= KNOB_MAX) {
 		log_warning("ignoring a journal entry of an unknown knob, of another version");
 		actuator->has_unheld_records = true;
@@ -184,6 +187,7 @@ int actuator_replay(struct actuator *actuator)
 		log_error("'%s' was damaged; it is kept as '%s', and what could be read of it is "
 			  "in use",
 			  JOURNAL_NAME, JOURNAL_NAME_BAD);
+	unit_pins_set_journal(actuator->pins, actuator->journal);
 	replay_link(actuator);
 	list_foreach (holding, &actuator->holdings, list) {
 		if (holding->flags & HOLDING_DEAD)

@@ -9,8 +9,11 @@
 #include "actuator/process-knob.h"
 #include "actuator/process-list.h"
 #include "actuator/restore.h"
+#include "actuator/unit-pin.h"
 #include "cleanup.h"
 #include "macro.h"
+
+#define UNITS_FLUSH_USEC (10 * USEC_PER_SEC)
 
 struct restore_entry {
 	struct journal_slot slot;
@@ -25,6 +28,7 @@ struct restore_list {
 	struct restore_entry *entries;
 	size_t count, capacity;
 	int error;
+	struct unit_pins *pins;
 };
 
 static void restore_list_done(struct restore_list *list)
@@ -32,6 +36,7 @@ static void restore_list_done(struct restore_list *list)
 	for (size_t i = 0; i < list->count; i++)
 		free(list->entries[i].path);
 	free(list->entries);
+	list->pins = unit_pins_free(list->pins);
 }
 
 /* One allocation for all four texts, which begins with the path. */
@@ -70,7 +75,9 @@ static void restore_list_add(void *data, struct journal *journal,
 {
 	struct restore_list *list = data;
 
-	(void)journal;
+	unit_pins_set_journal(list->pins, journal);
+	if (record->knob >= KNOB_MAX && unit_pins_replay(list->pins, record, slot) == 0)
+		return;
 	/* Of a later version of Berth, which alone knows how. */
 	if (record->knob >= KNOB_MAX) {
 		list->error = list->error ? list->error : -EOPNOTSUPP;
@@ -151,11 +158,15 @@ int actuator_restore_journal(
 {
 	CLEANUP(journal_freep) struct journal *journal = NULL;
 	CLEANUP(restore_list_done) struct restore_list list = { 0 };
+	const struct unit_pins_context pins = { .root = root, .hierarchy = hierarchy };
 	int failed = 0;
-	int r = journal_open(runtime_fd, NULL, restore_list_add, &list, &journal);
+	int r = unit_pins_new(&pins, &list.pins);
 
+	if (r == 0)
+		r = journal_open(runtime_fd, NULL, restore_list_add, &list, &journal);
 	if (r < 0)
 		return r;
+	unit_pins_set_journal(list.pins, journal);
 	if (list.error == -ENOMEM)
 		return list.error;
 	if (list.error)
@@ -176,5 +187,6 @@ int actuator_restore_journal(
 			report(data, entry->path, knob_table[entry->knob].name,
 			       r == RESTORE_FOREIGN ? RESTORE_NOTHING : r);
 	}
-	return failed;
+	/* After the files: systemd writes them, and then they are put back as they are now. */
+	return failed + unit_pins_flush(list.pins, UNITS_FLUSH_USEC, report, data);
 }

@@ -9,10 +9,6 @@
 #include "macro.h"
 #include "parse.h"
 
-/* The weight of a group whose cpu.idle went from 1 to 0, cgroup-v2.rst "cpu.weight" and
- * sched_group_set_idle(): the default, whatever it was before. */
-#define RESTORE_WEIGHT_RESET 100u
-
 int knob_locked_by(enum knob knob)
 {
 	for (int i = 0; i < KNOB_MAX; i++)

@@ -7,6 +7,10 @@
 
 #include "actuator/writer.h"
 
+/* The weight of a group whose cpu.idle went from 1 to 0, cgroup-v2.rst "cpu.weight" and
+ * sched_group_set_idle(): the default, whatever it was before. */
+#define RESTORE_WEIGHT_RESET 100u
+
 struct process_knob;
 
 enum restore_result {

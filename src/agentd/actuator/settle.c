@@ -233,8 +233,8 @@ static int settle_lock(struct actuator *actuator, struct holding *holding, uint6
 		if (r < 0)
 			return r;
 	}
-	if (locked && number != 0 && !(locked->flags & HOLDING_WAS_LOCKED)) {
-		r = holding_shadow(actuator, locked);
+	if (locked && number != 0) {
+		r = holding_shadow(actuator, holding, locked);
 		if (r < 0)
 			return r;
 	}
@@ -259,6 +259,7 @@ static void settle_write(struct actuator *actuator, struct holding *holding, uin
 		if (!holding->processes)
 			drift_watch(actuator, holding);
 		settle_below(actuator, holding);
+		actuator_unit_look(actuator, holding->group);
 	}
 	if (locked) {
 		holding_unsettle(locked);

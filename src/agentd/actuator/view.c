@@ -71,7 +71,12 @@ static void view_holding(const struct actuator *actuator, const struct holding *
 	cleanup_free struct claim_view *claims = NULL;
 	const struct group *group = holding->group;
 	const char *file = knob_file((enum knob)holding->knob, holding_version(actuator, holding));
-	char current[KNOB_TEXT_MAX];
+	int version = holding_version(actuator, holding);
+	uint64_t now = actuator_now(actuator);
+	char current[KNOB_TEXT_MAX], setting[64] = "";
+	const char *unit =
+		unit_pins_unit(actuator->pins, group->cgroup.path, (enum knob)holding->knob,
+			       version, setting, sizeof(setting));
 
 	view_current(actuator, holding, current, sizeof(current));
 
@@ -89,6 +94,13 @@ static void view_holding(const struct actuator *actuator, const struct holding *
 		.current = current,
 		.writes = holding->writes,
 		.foreign = holding->foreign,
+		.foreign_ago_usec = holding->foreign ? MAX(now, holding->foreign_usec + 1) -
+							       holding->foreign_usec
+						     : 0,
+		.retry_left_usec =
+			holding->retry_usec ? MAX(holding->retry_usec, now + 1) - now : 0,
+		.unit = text_or_empty(unit),
+		.unit_setting = unit ? setting : "",
 		.claims = claims,
 		.claim_count = count,
 	};
@@ -121,6 +133,7 @@ void actuator_stats(const struct actuator *actuator, struct actuator_stats *ret)
 
 	stats.journal_bytes = journal_bytes(actuator->journal);
 	actions_stats(actuator->actions, &stats.actions, &stats.actions_limited);
+	unit_pins_stats(actuator->pins, &stats.unit_pins, &stats.unit_pin_errors);
 	*ret = stats;
 }
 

@@ -35,22 +35,22 @@ static int holding_learn(struct actuator *actuator, struct holding *holding,
 			 const struct knob_file *file, const char *current)
 {
 	if (!holding->original) {
-		holding_set_text(&holding->original,
-				 original_below(actuator, holding, file->version, current));
-		return holding->original ? 0 : -ENOMEM;
+		return holding_set_original(
+			holding, actuator,
+			original_below(actuator, holding, file->version, current));
 	}
 	if (holding->flags & HOLDING_WAS_LOCKED)
 		return 0;
 	if (!holding->written) {
 		/* The write has failed so far, and the world went on. */
-		holding_set_text(&holding->original,
-				 original_below(actuator, holding, file->version, current));
-		return 0;
+		return holding_set_original(
+			holding, actuator,
+			original_below(actuator, holding, file->version, current));
 	}
 	if (!knob_same(file->knob, file->version, current, holding->written)) {
 		drift_note(actuator, holding, current);
 		if (knob_table[holding->knob].drift == DRIFT_ORIGINAL)
-			holding_set_text(&holding->original, current);
+			return holding_set_original(holding, actuator, current);
 	}
 	return 0;
 }
@@ -161,24 +161,58 @@ int holding_write(struct actuator *actuator, struct holding *holding, uint64_t n
 	return write_file(actuator, holding, number);
 }
 
-int holding_shadow(struct actuator *actuator, struct holding *holding)
+static int knob_look(const struct actuator *actuator, const struct holding *holding, char *text,
+		     size_t size)
 {
 	cleanup_knob_file struct knob_file file = KNOB_FILE_NULL;
-	char current[KNOB_TEXT_MAX];
 	struct knob_place place;
+	int r;
+
+	holding_place(actuator, holding, &place);
+	r = knob_file_open(&place, false, &file);
+	return r < 0 ? r : knob_file_read(&file, text, size);
+}
+
+/* Somebody took the lock away and wrote what it locks (a pod resized in place, daemon-reload): that
+ * is the original now. The kernel's own reset says nothing. */
+static void shadow_again(struct actuator *actuator, const struct holding *lock,
+			 struct holding *locked)
+{
+	enum knob knob = (enum knob)locked->knob;
+	int version = holding_version(actuator, locked);
+	char text[KNOB_TEXT_MAX], reset[KNOB_TEXT_MAX];
+	uint64_t number;
+
+	if (knob_look(actuator, lock, text, sizeof(text)) < 0 ||
+	    knob_parse((enum knob)lock->knob, version, text, &number) < 0 || number != 0 ||
+	    knob_look(actuator, locked, text, sizeof(text)) < 0 ||
+	    knob_format(knob, version, RESTORE_WEIGHT_RESET, text, reset, sizeof(reset)) < 0 ||
+	    knob_same(knob, version, text, reset) ||
+	    knob_same(knob, version, text, locked->original) ||
+	    (locked->written && knob_same(knob, version, text, locked->written)))
+		return;
+	drift_note(actuator, locked, text);
+	(void)holding_set_original(locked, actuator, text);
+	(void)holding_record(actuator, locked, locked->written ? locked->written : "");
+}
+
+int holding_shadow(struct actuator *actuator, const struct holding *lock, struct holding *holding)
+{
+	char current[KNOB_TEXT_MAX];
 	int r = 0;
 
+	if (holding->original && (holding->flags & HOLDING_WAS_LOCKED)) {
+		shadow_again(actuator, lock, holding);
+		return 0;
+	}
 	if (!holding->original) {
-		holding_place(actuator, holding, &place);
-		r = knob_file_open(&place, false, &file);
-		if (r == 0)
-			r = knob_file_read(&file, current, sizeof(current));
+		r = knob_look(actuator, holding, current, sizeof(current));
 		/* Without a file of its own there is nothing that the lock could take away. */
 		if (r < 0)
 			return r == -ENXIO ? 0 : r;
-		holding_set_text(&holding->original, current);
-		if (!holding->original)
-			return -ENOMEM;
+		r = holding_set_original(holding, actuator, current);
+		if (r < 0)
+			return r;
 	}
 	holding->flags |= HOLDING_WAS_LOCKED;
 	return holding_record(actuator, holding, holding->written ? holding->written : "");
