@@ -81,6 +81,7 @@ void reflector_fail(struct reflector *self, enum reflector_step step, uint64_t a
 		    const char *format, ...)
 {
 	uint64_t delay;
+	bool named;
 	char why[512];
 	va_list arguments;
 
@@ -98,8 +99,10 @@ void reflector_fail(struct reflector *self, enum reflector_step step, uint64_t a
 	log_debug("pods of %s: %s; next %s in %llu ms", self->access->server, why,
 		  step == STEP_WATCH ? "watch" : "list",
 		  (unsigned long long)(delay / USEC_PER_MSEC));
-	reflector_set_state(self, REFLECTOR_FAILED, "%s: %s; next try in %llu s",
-			    self->access->server, why,
+	/* The HTTP client's own words name it. */
+	named = strstr(why, self->access->server) != NULL;
+	reflector_set_state(self, REFLECTOR_FAILED, "%s%s%s; next try in %llu s",
+			    named ? "" : self->access->server, named ? "" : ": ", why,
 			    (unsigned long long)((delay + USEC_PER_SEC - 1) / USEC_PER_SEC));
 }
 

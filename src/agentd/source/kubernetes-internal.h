@@ -19,10 +19,9 @@ struct kubernetes {
 	struct http_client *client;
 	struct kube_access *access;
 	struct reflector *reflector;
-	sd_event_source *retry;
+	sd_event_source *retry, *recount;
 	uint64_t backoff_usec, own_errors;
 	bool events;      /* are to be sent */
-	bool syncing;     /* a list is under way */
 	char synced[256]; /* the reflector's word on being so */
 };
 

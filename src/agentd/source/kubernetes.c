@@ -18,6 +18,7 @@
 #define KUBELET_PORT       10250
 #define BACKOFF_FIRST_USEC USEC_PER_SEC
 #define BACKOFF_MAX_USEC   (60 * USEC_PER_SEC)
+#define RECOUNT_USEC       USEC_PER_SEC
 /* Where many nodes start together, it is at boot; later a start is one node's, and waits for
  * nothing. */
 #define BOOT_SECONDS     300
@@ -63,20 +64,41 @@ static void tell_ready(struct kubernetes *self)
 			 self->access->server, pods, self->synced);
 }
 
-/* How many there are is for people to see as well, between two lists. */
-static void tell_count(struct kubernetes *self)
+static int on_recount(sd_event_source *event_source, uint64_t usec, void *data)
 {
-	self->source.events++;
-	if (self->source.state == SOURCE_READY && !self->syncing)
+	struct kubernetes *self = data;
+
+	(void)event_source;
+	(void)usec;
+	if (self->source.state == SOURCE_READY)
 		tell_ready(self);
+	return 0;
+}
+
+/* How many there are is for people to see as well, but not worth a count at each event. */
+static void recount_soon(struct kubernetes *self)
+{
+	int enabled = SD_EVENT_OFF, r;
+
+	self->source.events++;
+	if (self->recount && sd_event_source_get_enabled(self->recount, &enabled) > 0)
+		return;
+	if (self->recount) {
+		r = sd_event_source_set_time_relative(self->recount, RECOUNT_USEC);
+		if (r >= 0)
+			r = sd_event_source_set_enabled(self->recount, SD_EVENT_ONESHOT);
+	} else {
+		r = sd_event_add_time_relative(self->source.context->event, &self->recount,
+					       CLOCK_MONOTONIC, RECOUNT_USEC, RECOUNT_USEC,
+					       on_recount, self);
+	}
+	if (r < 0)
+		log_debug("ignoring that pods are not counted: %s", strerrordesc_np(-r));
 }
 
 static void on_sync_begin(void *data)
 {
-	struct kubernetes *self = data;
-
-	self->syncing = true;
-	pods_api_begin(pods_of(self));
+	pods_api_begin(pods_of(data));
 }
 
 static void on_pod(void *data, struct kube_pod *pod)
@@ -84,15 +106,12 @@ static void on_pod(void *data, struct kube_pod *pod)
 	struct kubernetes *self = data;
 
 	pods_api_put(pods_of(self), via_name(self), pod);
-	tell_count(self);
+	recount_soon(self);
 }
 
 static void on_sync_end(void *data)
 {
-	struct kubernetes *self = data;
-
-	self->syncing = false;
-	pods_api_end(pods_of(self));
+	pods_api_end(pods_of(data));
 }
 
 static void on_gone(void *data, const struct kube_pod *pod)
@@ -100,7 +119,7 @@ static void on_gone(void *data, const struct kube_pod *pod)
 	struct kubernetes *self = data;
 
 	pods_api_gone(pods_of(self), pod->uid);
-	tell_count(self);
+	recount_soon(self);
 }
 
 static void on_state(void *data, enum reflector_state state, const char *detail)
@@ -138,7 +157,7 @@ static void kubernetes_close(struct kubernetes *self)
 	pods_on_change(pods_of(self), NULL, NULL);
 	kube_events_connect(self->source.context->events, NULL, NULL);
 	self->retry = sd_event_source_disable_unref(self->retry);
-	self->syncing = false;
+	self->recount = sd_event_source_disable_unref(self->recount);
 	self->reflector = reflector_free(self->reflector);
 	self->access = kube_access_free(self->access);
 	self->client = http_client_free(self->client);
