@@ -95,10 +95,15 @@ static void list_complete(struct reflector *self)
 	if (self->handlers.sync_end)
 		self->handlers.sync_end(self->data);
 	/* Whether a node of that name exists is not ours to see. */
-	reflector_set_state(self, REFLECTOR_SYNCED, "%s%s%s%s",
-			    self->mode == REFLECTOR_KUBELET ? "asked each 10 s" : "watching",
-			    self->none ? ", no pods on node '" : "", self->none ? self->node : "",
-			    self->none ? "': if that is wrong, set node.name or $NODE_NAME" : "");
+	if (self->mode == REFLECTOR_KUBELET)
+		reflector_set_state(self, REFLECTOR_SYNCED, "asked each 10 s");
+	else if (self->none)
+		reflector_set_state(self, REFLECTOR_SYNCED,
+				    "watching node '%s': if that is wrong, set node.name or "
+				    "$NODE_NAME",
+				    self->node);
+	else
+		reflector_set_state(self, REFLECTOR_SYNCED, "watching");
 	if (self->mode == REFLECTOR_APISERVER) {
 		reflector_schedule(self, STEP_WATCH, 0);
 		return;
