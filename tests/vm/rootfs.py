@@ -102,7 +102,7 @@ def image(root, target):
 
 def make(flavour, target):
     for tool in ("debootstrap", "mke2fs"):
-        if not shutil.which(tool, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin"):
+        if not shutil.which(tool):
             raise Unavailable(f"a Debian with {flavour} needs {tool}: scripts/deps vm")
     if os.geteuid() != 0:
         raise Unavailable(f"a Debian with {flavour} is made once, by root")

@@ -1,0 +1,155 @@
+# title: pods as the kubelet lays them out, by both cgroup drivers: found by path, no API is asked
+# needs: berth
+# timeout: 180
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+. /berth/scenario/lib.sh
+
+# As crypto/rand would give them: 64 hexadecimal digits.
+container_id() { echo "$1" | sha256sum | cut -c1-64; }
+
+# pod_path DRIVER CLASS UID; CLASS is "" for a guaranteed pod.
+pod_path() {
+	if [ "$1" = cgroupfs ]; then
+		echo "kubepods/${2:+$2/}pod$3"
+	else
+		pod_of=kubepods-${2:+$2-}pod$(echo "$3" | tr - _).slice
+		echo "kubepods.slice/${2:+kubepods-$2.slice/}$pod_of"
+	fi
+}
+
+# container_path DRIVER POD-PATH NAME
+container_path() {
+	if [ "$1" = cgroupfs ]; then
+		echo "$2/$(container_id "$3")"
+	else
+		echo "$2/cri-containerd-$(container_id "$3").scope"
+	fi
+}
+
+uid_of() {
+	case $1 in
+	cgroupfs) echo "81091155-cf2d-465d-b40b-1ee79f213f6$2" ;;
+	systemd) echo "a8ffb5d8-8000-457d-8a05-b8029458ae7$2" ;;
+	esac
+}
+
+# The record of a cgroup, as one line of JSON.
+record() {
+	berth workloads -o json | tr -s ' \n\t' ' ' | sed 's/{ *"id":/\n&/g' |
+		grep -F "\"cgroup\": \"$1\""
+}
+field() { sed -n 's/.*"'"$1"'": "\{0,1\}\([^",}]*\).*/\1/p'; }
+known() { [ -n "$(record "$1")" ]; }
+unknown() { ! known "$1"; }
+
+# A value that the kernel does not give by itself must come back, too.
+weight_original=$([ "$RUN_CGROUP" = v2 ] && echo 4 || echo 102)
+class_weight=$([ "$RUN_CGROUP" = v2 ] && echo 1 || echo 2)
+
+for driver in cgroupfs systemd; do
+	number=0
+	for class in besteffort burstable ''; do
+		number=$((number + 1))
+		pod=$(pod_path $driver "$class" "$(uid_of $driver $number)")
+		for container in sandbox app; do
+			group_make "$(container_path $driver "$pod" "$class-$container")"
+		done
+		echo "$weight_original" >"$cpu/$pod/$weight_file"
+	done
+done
+
+policy <<END
+sources: {kubernetes: {enabled: true, via: cgroup}}
+rules:
+  - {match: {kind: pod, cgroup: "*besteffort*"}, qos: batch}
+END
+daemon_start && ok "berthd answers" || { bad "berthd does not answer"; show_log; finish; }
+
+# qos_is PATH LEVEL
+qos_is() { [ "$(record "$1" | field qos)" = "$2" ]; }
+
+for driver in cgroupfs systemd; do
+	echo "-- $driver driver"
+	best=$(pod_path $driver besteffort "$(uid_of $driver 1)")
+	burst=$(pod_path $driver burstable "$(uid_of $driver 2)")
+	guaranteed=$(pod_path $driver '' "$(uid_of $driver 3)")
+	app=$(container_path $driver "$best" besteffort-app)
+
+	has_within 3000 "$cpu/$best/cpu.idle" 1
+	has_within 3000 "$cpu/$app/cpu.idle" 1
+	within 3000 known "$guaranteed" && ok "the guaranteed pod is known" || bad "$(berth workloads -w)"
+	number=0
+	for pod in "$best" "$burst" "$guaranteed"; do
+		number=$((number + 1))
+		line=$(record "$pod")
+		expect "kind of pod $number" pod "$(echo "$line" | field kind)"
+		contains "the record of pod $number" "$(uid_of $driver $number)" "$line"
+	done
+	line=$(record "$app")
+	expect "kind of its container" container "$(echo "$line" | field kind)"
+	expect "the container's parent" "$(record "$best" | field id)" "$(echo "$line" | field parent)"
+	expect "the container's level" batch "$(echo "$line" | field qos)"
+	expect "level of the burstable pod" normal "$(record "$burst" | field qos)"
+	expect "cpu.idle of the burstable pod" 0 "$(cat "$cpu/$burst/cpu.idle")"
+	expect "cpu.idle of the guaranteed pod" 0 "$(cat "$cpu/$guaranteed/cpu.idle")"
+	contains "explain by uid" "$best" "$(berth explain "$(uid_of $driver 1)" 2>&1)"
+
+	# The QoS class's own group is the kubelet's: it writes the weight there every ten seconds,
+	# and with cpu.idle 1 the kernel answers EINVAL.
+	class=$(dirname "$best")
+	expect "cpu.idle of $class" 0 "$(cat "$cpu/$class/cpu.idle")"
+	echo "$class_weight" >"$cpu/$class/$weight_file" && ok "the kubelet can write there" ||
+		bad "the kubelet cannot write $class/$weight_file"
+	unknown "$class" && ok "it is no workload" || bad "a workload: $(record "$class")"
+
+	# A container that is restarted has a new id, thus a new group.
+	group_remove "$app"
+	again=$(container_path $driver "$best" besteffort-app-again)
+	group_make "$again"
+	has_within 2000 "$cpu/$again/cpu.idle" 1
+	within 2000 unknown "$app" && ok "the old one is forgotten" || bad "still known: $(record "$app")"
+
+	late=$(pod_path $driver besteffort "$(uid_of $driver 4)")
+	late_app=$(container_path $driver "$late" late-app)
+	group_make "$late_app"
+	has_within 2000 "$cpu/$late/cpu.idle" 1
+	has_within 2000 "$cpu/$late_app/cpu.idle" 1
+	within 2000 qos_is "$late_app" batch && ok "and known" || bad "the late container: $(record "$late_app")"
+	group_remove "$late_app"
+	group_remove "$late"
+	within 2000 unknown "$late" && ok "a removed pod is forgotten" || bad "still known: $(record "$late")"
+	within 2000 unknown "$late_app" && ok "and its container" || bad "still known: $(record "$late_app")"
+done
+
+# Pods go in the middle of being written to: neither a line in the log nor a file left open.
+lines=$(wc -l <$log)
+turn=0
+while [ $turn -lt 20 ]; do
+	turn=$((turn + 1))
+	for driver in cgroupfs systemd; do
+		pod=$(pod_path $driver besteffort "$(uid_of $driver 5)")
+		group_make "$(container_path $driver "$pod" $turn)"
+	done
+	usleep $((turn % 4 * 5000))
+	for driver in cgroupfs systemd; do
+		pod=$(pod_path $driver besteffort "$(uid_of $driver 5)")
+		group_remove "$(container_path $driver "$pod" $turn)"
+		group_remove "$pod"
+	done
+done
+all_gone() { ! berth workloads -o json | grep -q 'f213f65\|458ae75'; }
+within 3000 all_gone && ok "$turn short-lived pods of each driver are forgotten" || bad "$(berth workloads -w)"
+expect "lines logged above debug meanwhile" "" "$(tail -n +$((lines + 1)) $log)"
+
+daemon_stop && ok "stopped" || bad "stop: status $?"
+for driver in cgroupfs systemd; do
+	best=$(pod_path $driver besteffort "$(uid_of $driver 1)")
+	again=$(container_path $driver "$best" besteffort-app-again)
+	expect "cpu.idle of the pod after stop" 0 "$(cat "$cpu/$best/cpu.idle")"
+	expect "its weight" "$weight_original" "$(cat "$cpu/$best/$weight_file")"
+	expect "cpu.idle of the container" 0 "$(cat "$cpu/$again/cpu.idle")"
+done
+expect "problems in the log" "" "$(log_problems)"
+[ $failures = 0 ] || show_log
+finish
