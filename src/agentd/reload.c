@@ -27,6 +27,7 @@ struct actuator_options daemon_actuator_options(const struct settings *settings)
 		.reconcile_interval_usec = settings->reconcile_interval_usec,
 		.actions_per_minute = settings->actions_per_minute,
 		.previous_lease_usec = PREVIOUS_LEASE_USEC,
+		.pin_units = settings->systemd_pin,
 	};
 }
 

@@ -55,6 +55,9 @@ const struct config_field settings_fields[] = {
 	FIELD_U64(struct settings, "actions.per_minute", actions_per_minute, 0, 10000,
 		  LIMIT_ACTIONS_PER_MINUTE,
 		  "How many actions (reclaim, kill) one plugin may take in a minute."),
+	FIELD_BOOL(struct settings, "systemd.pin", systemd_pin, 1,
+		   "Also set values as run-time properties of the systemd unit that owns the "
+		   "group, so that daemon-reload keeps them."),
 	FIELD_USEC(struct settings, "reconcile_interval", reconcile_interval_usec,
 		   10 * USEC_PER_SEC, 24 * 60 * USEC_PER_MINUTE, 10 * USEC_PER_MINUTE,
 		   "How often everything is looked at again, also when nothing seems to change."),

@@ -54,6 +54,7 @@ struct settings {
 	uint64_t default_qos;       /* index into qos_names: level + 2 */
 	char *metrics_listen;       /* "ADDRESS:PORT", "[V6]:PORT", ":PORT"; "" is off */
 	uint64_t actions_per_minute;
+	uint64_t systemd_pin; /* values are run-time properties of units, too */
 	uint64_t reconcile_interval_usec;
 	uint64_t log_level; /* index into settings_log_levels */
 	/* Read by hand. */

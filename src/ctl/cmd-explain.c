@@ -137,6 +137,36 @@ static void value_line_add(struct strbuf *page, const struct screen *screen, con
 	line_add(page, screen, "  value", STYLE_NONE, strbuf_text(&text));
 }
 
+/* Other writers of the same file, and what came of it. */
+static void neighbours_add(struct strbuf *page, const struct screen *screen, const json_t *knob)
+{
+	struct strbuf text cleanup_strbuf = {};
+	const char *status = json_read_text(knob, "status");
+	uint64_t foreign = json_read_number(knob, "foreign");
+	uint64_t left = json_read_number(knob, "retry_left_usec");
+	char ago[32], until[32];
+
+	if (*json_read_text(knob, "unit")) {
+		strbuf_addf(&text, "also set in systemd: %s of %s",
+			    json_read_text(knob, "unit_setting"), json_read_text(knob, "unit"));
+		line_add(page, screen, "  systemd", STYLE_NONE, strbuf_text(&text));
+		strbuf_clear(&text);
+	}
+	if (foreign == 0)
+		return;
+	strbuf_addf(&text, "somebody else wrote %llu times, last %s ago; ",
+		    (unsigned long long)foreign,
+		    format_usec(json_read_number(knob, "foreign_ago_usec"), ago, sizeof(ago)));
+	(void)format_usec(left, until, sizeof(until));
+	if (strcmp(status, "yielded") == 0)
+		strbuf_addf(&text, "their value stands, for %s more", until);
+	else if (strcmp(status, "written") == 0)
+		strbuf_add(&text, "ours was written again");
+	else
+		strbuf_addf(&text, "ours is written again in %s", until);
+	line_add(page, screen, "  others", STYLE_WARN, strbuf_text(&text));
+}
+
 static void claim_add(struct strbuf *page, const struct screen *screen, const json_t *claim,
 		      bool alone)
 {
@@ -176,6 +206,7 @@ static void knobs_add(struct strbuf *page, const struct screen *screen, const js
 		strbuf_add_char(page, '\n');
 		line_add(page, screen, "  error", STYLE_BAD, json_read_text(knob, "error_text"));
 		value_line_add(page, screen, knob);
+		neighbours_add(page, screen, knob);
 		json_array_foreach(claims, j, claim)
 			claim_add(page, screen, claim, json_array_size(claims) == 1);
 	}

@@ -64,6 +64,12 @@ static void knob_add(void *data, const struct knob_view *view)
 	json_set_text(item, "current", view->current);
 	json_set_number(item, "writes", view->writes);
 	json_set_number(item, "foreign", view->foreign);
+	if (view->foreign)
+		json_set_number(item, "foreign_ago_usec", view->foreign_ago_usec);
+	if (view->retry_left_usec)
+		json_set_number(item, "retry_left_usec", view->retry_left_usec);
+	json_set_text(item, "unit", view->unit);
+	json_set_text(item, "unit_setting", view->unit_setting);
 	for (size_t i = 0; i < view->claim_count; i++)
 		(void)json_array_append_new(claims, claim_json(view->knob, &view->claims[i]));
 	(void)json_object_set_new(item, "claims", claims);

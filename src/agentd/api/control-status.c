@@ -109,6 +109,8 @@ static json_t *actuator_json(const struct actuator *actuator)
 	json_set_number(answer, "foreign_writes", stats.foreign_writes);
 	json_set_number(answer, "restores", stats.restores);
 	json_set_number(answer, "restore_errors", stats.restore_errors);
+	json_set_number(answer, "unit_pins", stats.unit_pins);
+	json_set_number(answer, "unit_pin_errors", stats.unit_pin_errors);
 	json_set_number(answer, "actions", stats.actions);
 	json_set_number(answer, "actions_limited", stats.actions_limited);
 	json_set_number(answer, "journal_bytes", stats.journal_bytes);

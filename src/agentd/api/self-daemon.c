@@ -49,6 +49,8 @@ static void fill_actuator(struct self_page *page, const struct self_state *state
 	self_set_plain(page, SELF_FOREIGN_WRITES, (double)stats.foreign_writes);
 	self_set_plain(page, SELF_RESTORES, (double)stats.restores);
 	self_set_plain(page, SELF_RESTORE_ERRORS, (double)stats.restore_errors);
+	self_set_plain(page, SELF_UNIT_PINS, (double)stats.unit_pins);
+	self_set_plain(page, SELF_UNIT_PIN_ERRORS, (double)stats.unit_pin_errors);
 	self_set_plain(page, SELF_ACTIONS, (double)stats.actions);
 	self_set_plain(page, SELF_ACTIONS_LIMITED, (double)stats.actions_limited);
 	self_set_plain(page, SELF_JOURNAL_BYTES, (double)stats.journal_bytes);

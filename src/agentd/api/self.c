@@ -52,6 +52,10 @@ static const struct self_metric self_table[SELF_MAX] = {
 	[SELF_RESTORES] = ROW_COUNTER("berth_restores_total", "", "Originals put back."),
 	[SELF_RESTORE_ERRORS] = ROW_COUNTER("berth_restore_errors_total", "",
 					    "Originals that could not be put back."),
+	[SELF_UNIT_PINS] = ROW_COUNTER("berth_unit_pins_total", "",
+				       "Run-time properties of systemd units set or put back."),
+	[SELF_UNIT_PIN_ERRORS] = ROW_COUNTER("berth_unit_pin_errors_total", "",
+					     "Properties that systemd refused or did not answer."),
 	[SELF_ACTIONS] =
 		ROW_COUNTER("berth_actions_total", "", "One-shot actions such as reclaim or kill."),
 	[SELF_ACTIONS_LIMITED] = ROW_COUNTER("berth_actions_limited_total", "",
