@@ -133,23 +133,28 @@ static void ask_failed(struct bus_machine *machine, int error)
 	log_debug("cannot ask for machine '%s': %s", machine->path, strerrordesc_np(-error));
 }
 
+static int machine_call_cgroup(struct bus_machine *machine, const char *interface)
+{
+	cleanup_free char *path = NULL;
+	int r = sd_bus_path_encode(SYSTEMD_UNIT, machine->properties.unit, &path);
+
+	if (r < 0)
+		return r;
+	return sd_bus_call_method_async(machine->bus->bus, &machine->call, SYSTEMD_NAME, path,
+					PROPERTIES, "Get", on_cgroup, machine, "ss", interface,
+					"ControlGroup");
+}
+
 static void machine_ask_cgroup(struct bus_machine *machine)
 {
 	const char *unit = machine->properties.unit;
 	const char *suffix = unit ? strrchr(unit, '.') : NULL;
-	cleanup_free char *path = NULL;
 	int r;
 
 	if (!suffix || machine->call)
 		return;
-	r = sd_bus_path_encode(SYSTEMD_UNIT, unit, &path);
-	if (r >= 0)
-		r = sd_bus_call_method_async(machine->bus->bus, &machine->call, SYSTEMD_NAME, path,
-					     PROPERTIES, "Get", on_cgroup, machine, "ss",
-					     strcmp(suffix, ".service") == 0
-						     ? SYSTEMD_NAME ".Service"
-						     : SYSTEMD_NAME ".Scope",
-					     "ControlGroup");
+	r = machine_call_cgroup(machine, strcmp(suffix, ".service") == 0 ? SYSTEMD_NAME ".Service"
+									 : SYSTEMD_NAME ".Scope");
 	if (r < 0)
 		ask_failed(machine, r);
 	else

@@ -68,43 +68,48 @@ struct option_value {
 	bool bad; /* too long or not printable */
 };
 
-/* QemuOpts: "value,key=value,..."; a comma in a value is doubled. The first value without a key is
- * `first`'s. The last one wins. False: the key is not there. */
-static bool option_find(const char *text, size_t length, const char *key, bool first,
-			struct option_value *ret)
+/* One value from text[i], in which a comma is doubled; where it ends. ret may be NULL. */
+static size_t value_read(const char *text, size_t length, size_t i, struct option_value *ret)
 {
-	size_t key_length = strlen(key), i = 0;
-	bool found = false, front = true;
+	struct option_value value = { .bad = false };
+	size_t used = 0;
 
-	while (i < length) {
+	for (; i < length; i++) {
+		if (text[i] == ',' && (i + 1 == length || text[i + 1] != ','))
+			break;
+		i += text[i] == ',';
+		value.bad |= used + 1 >= sizeof(value.text) || iscntrl((unsigned char)text[i]) != 0;
+		if (!value.bad)
+			value.text[used++] = text[i];
+	}
+	if (ret)
+		*ret = value;
+	return i;
+}
+
+/* Without "=" before its end it is the value of the first key. */
+static bool value_is_bare(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length && text[i] != ','; i++)
+		if (text[i] == '=')
+			return false;
+	return true;
+}
+
+/* QemuOpts: "value,key=value,...", of which the first may lack its key. The last one wins. False:
+ * the key is not there. */
+static bool option_find(const char *text, size_t length, const char *key, struct option_value *ret)
+{
+	size_t key_length = strlen(key);
+	bool found = false;
+
+	for (size_t i = 0; i < length; i++) {
 		bool named = length - i > key_length && memcmp(text + i, key, key_length) == 0 &&
 			     text[i + key_length] == '=';
-		bool bare = front && first;
-		size_t used = 0;
+		bool wanted = named || (i == 0 && value_is_bare(text, length));
 
-		for (size_t k = i; bare && k < length && text[k] != ','; k++)
-			bare = text[k] != '=';
-		if (named)
-			i += key_length + 1;
-		if (named || bare) {
-			found = true;
-			ret->bad = false;
-		}
-		for (; i < length; i++) {
-			if (text[i] == ',' && (i + 1 == length || text[i + 1] != ','))
-				break;
-			i += text[i] == ',';
-			if (!named && !bare)
-				continue;
-			ret->bad |= used + 1 >= sizeof(ret->text) ||
-				    iscntrl((unsigned char)text[i]) != 0;
-			if (!ret->bad)
-				ret->text[used++] = text[i];
-		}
-		if (named || bare)
-			ret->text[used] = '\0';
-		front = false;
-		i++;
+		i = value_read(text, length, named ? i + key_length + 1 : i, wanted ? ret : NULL);
+		found |= wanted;
 	}
 	return found;
 }
@@ -113,7 +118,7 @@ static void name_read(const char *text, size_t length, struct machine_cmdline *r
 {
 	struct option_value value = { .bad = false };
 
-	if (!option_find(text, length, "guest", true, &value))
+	if (!option_find(text, length, "guest", &value))
 		return;
 	/* A name that is cut would be another machine's. */
 	if (value.bad)
@@ -143,7 +148,7 @@ static void smp_read(const char *text, size_t length, struct machine_cmdline *re
 	struct option_value value = { .bad = false };
 	uint64_t count;
 
-	if (option_find(text, length, "cpus", true, &value) && !value.bad &&
+	if (option_find(text, length, "cpus", &value) && !value.bad &&
 	    parse_u64(value.text, &count) == 0 && count <= VCPUS_MAX)
 		ret->vcpus = (unsigned int)count;
 }

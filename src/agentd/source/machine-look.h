@@ -38,8 +38,8 @@ int machine_look_new(const struct sysroot *root, const struct hierarchy *hierarc
 		     struct machine_look **ret);
 struct machine_look *machine_look_free(struct machine_look *look);
 int machine_look_add(struct machine_look *look, const char *group); /* before it runs */
-/* On a thread: a struct machine_look. 0 or -ENOMEM. */
-int machine_look_run(void *look);
+/* On a thread: data is a struct machine_look. 0 or -ENOMEM. */
+int machine_look_run(void *data);
 
 void machine_finding_done(struct machine_finding *finding);
 
