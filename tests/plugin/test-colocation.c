@@ -136,14 +136,47 @@ static void test_kubelet_slices_are_never_idle(void **state)
 	struct fake_agent *fake = host_new(HOST_UPSTREAM_V1);
 
 	(void)state;
-	assert_ok(fake_agent_start(fake, &berth_plugin, NULL));
+	assert_ok(fake_agent_start(fake, &berth_plugin, "cpu: {quota_percent: 50}"));
 	for (size_t i = 0; i < sizeof(slices) / sizeof(slices[0]); i++) {
 		uint64_t id = fake_agent_add(fake, "cgroup", "", slices[i], QOS_NORMAL);
 
 		fake_agent_workload(fake, id)->view.cgroup = slices[i];
 		fake_agent_set_level(fake, id, QOS_BATCH);
 		assert_int_equal(claimed(fake, id, KNOB_CPU_IDLE), NOTHING);
+		assert_int_equal(claimed(fake, id, KNOB_CPU_WEIGHT), 2);
+		assert_int_equal(claimed(fake, id, KNOB_CPU_QUOTA_USEC), NOTHING);
+		assert_non_null(strstr(fake_agent_description(fake, id, "cpu"), "kubelet"));
 	}
+	(void)fake_agent_free(fake);
+}
+
+#define POD       "kubepods/burstable/pod81091155-cf2d-465d-b40b-1ee79f213f61"
+#define CONTAINER POD "/7d3a5c1f6b0e4d2c9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c4d3e2f1a0b9c8d7e6f"
+
+/* `runc update` writes the weight of a container; that of a pod is left alone once it is made. */
+static void test_pod_is_idle_and_its_containers_are_not(void **state)
+{
+	struct fake_agent *fake = host_new(HOST_UPSTREAM_V2);
+	uint64_t pod, container;
+
+	(void)state;
+	assert_ok(fake_agent_start(fake, &berth_plugin, NULL));
+	pod = fake_agent_add(fake, "pod", "batch", "job", QOS_NORMAL);
+	fake_agent_workload(fake, pod)->view.cgroup = POD;
+	container = fake_agent_add_child(fake, pod, "main");
+	fake_agent_workload(fake, container)->view.cgroup = CONTAINER;
+	fake_agent_set_level(fake, container, QOS_BATCH);
+	/* Alone in an online pod. */
+	assert_int_equal(claimed(fake, container, KNOB_CPU_IDLE), NOTHING);
+	assert_int_equal(claimed(fake, container, KNOB_CPU_WEIGHT), 2);
+	fake_agent_set_level(fake, pod, QOS_BATCH);
+	assert_int_equal(claimed(fake, pod, KNOB_CPU_IDLE), 1);
+	assert_non_null(strstr(fake_agent_description(fake, pod, "cpu"), "resized"));
+	assert_int_equal(claimed(fake, container, KNOB_CPU_IDLE), NOTHING);
+	assert_int_equal(claimed(fake, container, KNOB_CPU_WEIGHT), NOTHING);
+	assert_non_null(strstr(fake_agent_description(fake, container, "cpu"), "the pod above"));
+	/* Its processes are its own all the same. */
+	assert_int_equal(claimed(fake, container, KNOB_OOM_SCORE_ADJ), 1000);
 	(void)fake_agent_free(fake);
 }
 
@@ -289,6 +322,7 @@ int main(void)
 		cmocka_unit_test(test_critical_with_a_request_is_protected),
 		cmocka_unit_test(test_level_change_unclaims_what_is_not_wanted),
 		cmocka_unit_test(test_kubelet_slices_are_never_idle),
+		cmocka_unit_test(test_pod_is_idle_and_its_containers_are_not),
 		cmocka_unit_test(test_vendor_child_of_offline_parent_is_left_to_inherit),
 		cmocka_unit_test(test_vendor_level_reaches_all_depths),
 		cmocka_unit_test(test_vendor_switch_goes_after_the_last_level),

@@ -112,7 +112,7 @@ struct actuator {
 	bool has_unheld_records; /* the journal knows more than the holdings: it is not compacted */
 	unsigned int unwatched;
 	struct actuator_stats stats;
-	struct log_limit write_limit, drift_limit, journal_limit, unit_limit;
+	struct log_limit write_limit, drift_limit, journal_limit, unit_limit, refuse_limit;
 };
 
 uint64_t actuator_now(const struct actuator *actuator);

@@ -79,6 +79,8 @@ int actuator_new(const struct actuator_context *context, const struct actuator_o
 		(struct log_limit){ .interval_usec = 60 * USEC_PER_SEC, .burst = 10 };
 	actuator->journal_limit =
 		(struct log_limit){ .interval_usec = 60 * USEC_PER_SEC, .burst = 2 };
+	actuator->refuse_limit =
+		(struct log_limit){ .interval_usec = 600 * USEC_PER_SEC, .burst = 4 };
 	actuator->unit_limit = (struct log_limit){ .interval_usec = 60 * USEC_PER_SEC, .burst = 5 };
 	r = actuator_start(actuator);
 	if (r < 0)

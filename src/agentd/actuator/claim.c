@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "actuator/actuator-internal.h"
+#include "kube-cgroup.h"
 #include "limit.h"
 
 struct claim *claim_find(const struct holding *holding, const char *owner)
@@ -84,6 +85,37 @@ void claim_free(struct actuator *actuator, struct claim *claim)
 	actuator->stats.claims--;
 }
 
+/* The last line, whatever a plugin thinks: while cpu.idle is set the kernel refuses the weight, and
+ * a kubelet that cannot write the weights of its root and its QoS classes does not start. */
+static bool claim_harms_kubelet(struct actuator *actuator, const char *owner,
+				const struct actuator_target *target, enum knob knob)
+{
+	struct kube_cgroup kube;
+	struct history_view view = {
+		.owner = owner,
+		.what = "refuse",
+		.argument = knob_table[knob].name,
+		.reason = "the kubelet writes this group and fails under it",
+		.outcome = "refused",
+		.result = -EPERM,
+	};
+
+	if (knob_table[knob].locks < 0 || !target->group || !target->group->path)
+		return false;
+	kube_cgroup_parse(target->group->path, &kube);
+	if (kube.kind != KUBE_ROOT && kube.kind != KUBE_CLASS)
+		return false;
+	view.label = target->group->path;
+	/* A plugin may ask at every tick. */
+	if (log_limit_pass(&actuator->refuse_limit, LOG_WARNING)) {
+		(void)history_add(actuator->history, &view);
+		log_warning("%s of '%s' is refused to %s: the kubelet writes this group and fails "
+			    "under it",
+			    knob_table[knob].name, target->group->path, owner);
+	}
+	return true;
+}
+
 static int claim_check(struct actuator *actuator, const struct actuator_target *target,
 		       enum knob knob, uint64_t number)
 {
@@ -151,6 +183,8 @@ int actuator_claim(struct actuator *actuator, const char *owner,
 	struct group *group;
 	int r = claim_check(actuator, target, knob, value->number);
 
+	if (r == 0 && value->number != 0 && claim_harms_kubelet(actuator, owner, target, knob))
+		r = -EPERM;
 	if (r == 0)
 		r = group_for_target(actuator, target, &group);
 	if (r == 0)

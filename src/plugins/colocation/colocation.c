@@ -215,9 +215,10 @@ static void colocation_workload(void *data, const struct workload_event *event)
 	if (event->change == WORKLOAD_REMOVED)
 		return;
 	colocation_decide(self, event->workload);
-	/* Only the vendor's knobs are inherited; elsewhere no workload depends on another. */
+	/* The vendor's knobs are inherited, and containers go by the cpu.idle of their pod. */
 	if (event->change == WORKLOAD_UPDATED &&
-	    (self->host.cpu.way == WAY_VENDOR || self->host.memory.way == WAY_VENDOR)) {
+	    (self->host.cpu.way == WAY_VENDOR || self->host.cpu.way == WAY_UPSTREAM ||
+	     self->host.memory.way == WAY_VENDOR)) {
 		self->changed = event->workload->id;
 		self->agent->api->each_workload(self->agent, colocation_decide_below);
 	}

@@ -46,7 +46,7 @@ struct want {
 struct wants {
 	struct want items[WANTS_MAX];
 	size_t count;
-	char why[160];
+	char why[192];
 };
 
 void wants_add(struct wants *wants, enum knob knob, uint64_t number);

@@ -13,31 +13,15 @@
  * requests, and a level is no better reason for shares than a request.
  */
 #include <stdio.h>
-#include <string.h>
 
 #include "colocation.h"
+#include "kube-cgroup.h"
 
 /* cpu.weight; as cpu.shares 20 and 10. Enough apart that scavenger work yields to batch work. */
 #define WEIGHT_BATCH     2u
 #define WEIGHT_SCAVENGER 1u
 
 #define QUOTA_PERIOD_USEC 100000ULL /* the unit of KNOB_CPU_QUOTA_USEC */
-
-/* Is this path one that the kubelet itself keeps writing: the kubepods root or a QoS class? */
-static bool is_kubelet_slice(const char *cgroup)
-{
-	static const char *const names[] = {
-		"kubepods",   "kubepods.slice",           "burstable",
-		"besteffort", "kubepods-burstable.slice", "kubepods-besteffort.slice",
-	};
-	const char *base = strrchr(cgroup, '/');
-
-	base = base ? base + 1 : cgroup;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(base, names[i]) == 0 && strstr(cgroup, "kubepods"))
-			return true;
-	return false;
-}
 
 static void cpu_decide_vendor(const struct berth_workload *workload, bool parent_is_offline,
 			      struct wants *ret)
@@ -57,23 +41,69 @@ static void cpu_decide_vendor(const struct berth_workload *workload, bool parent
 	(void)snprintf(ret->why, sizeof(ret->why), "cpu.qos_level=%d", (int)workload->qos);
 }
 
-static void cpu_decide_upstream(const struct berth_workload *workload, struct wants *ret)
+static void want_weight(const struct berth_workload *workload, struct wants *ret)
+{
+	wants_add(ret, KNOB_CPU_WEIGHT,
+		  workload->qos == QOS_BATCH ? WEIGHT_BATCH : WEIGHT_SCAVENGER);
+}
+
+/* While cpu.idle is 1 the kernel answers EINVAL to a write of the weight. Where the kubelet writes
+ * weights again and again, it would fail:
+ * - the root and the QoS classes: at its start, which then ends ("failed to initialize top level
+ * QOS containers", koordinator issue 2732), and each minute;
+ * - a container: its runtime writes all of its values at each update, cpu.shares or cpu.weight
+ * before cpuset.cpus, and the static CPU manager has containers updated whenever CPUs are handed
+ * out. A pod's own group is written when it is made, and after that only when the pod is resized in
+ * place (1.27 and later). */
+static bool cpu_decide_kube(const struct berth_workload *workload, bool parent_is_offline,
+			    struct wants *ret)
+{
+	struct kube_cgroup kube;
+
+	kube_cgroup_parse(workload->cgroup, &kube);
+	switch (kube.kind) {
+	case KUBE_ROOT:
+	case KUBE_CLASS:
+		want_weight(workload, ret);
+		(void)snprintf(ret->why, sizeof(ret->why),
+			       "smallest weight: the kubelet writes this group and fails under "
+			       "cpu.idle; classify the pods in it");
+		return true;
+	case KUBE_CONTAINER:
+	case KUBE_HELPER:
+		if (parent_is_offline) {
+			(void)snprintf(ret->why, sizeof(ret->why),
+				       "as the pod above it, which is cpu.idle; updates of a "
+				       "container fail under a cpu.idle of its own");
+			return true;
+		}
+		want_weight(workload, ret);
+		(void)snprintf(ret->why, sizeof(ret->why),
+			       "smallest weight in its pod: updates of a container fail under "
+			       "cpu.idle; classify the pod");
+		return true;
+	case KUBE_POD:
+		wants_add(ret, KNOB_CPU_IDLE, 1);
+		(void)snprintf(ret->why, sizeof(ret->why),
+			       "cpu.idle=1: runs when no online task wants to; without the systemd "
+			       "driver, its CPU cannot be resized in place meanwhile");
+		return true;
+	case KUBE_NOT:
+		break;
+	}
+	return false;
+}
+
+static void cpu_decide_upstream(const struct berth_workload *workload, bool parent_is_offline,
+				struct wants *ret)
 {
 	if (workload->qos >= QOS_NORMAL) {
 		(void)snprintf(ret->why, sizeof(ret->why),
 			       "online: keeps its weight; offline groups are cpu.idle");
 		return;
 	}
-	/* The kubelet writes cpu.shares or cpu.weight of these at its start and then each minute;
-	 * the kernel refuses that under cpu.idle and the kubelet gives up (koordinator issue 2732).
-	 */
-	if (is_kubelet_slice(workload->cgroup)) {
-		(void)snprintf(
-			ret->why, sizeof(ret->why),
-			"left alone: the kubelet writes this group and fails under cpu.idle; "
-			"classify the pods in it");
+	if (cpu_decide_kube(workload, parent_is_offline, ret))
 		return;
-	}
 	wants_add(ret, KNOB_CPU_IDLE, 1);
 	(void)snprintf(ret->why, sizeof(ret->why), "cpu.idle=1: runs when no online task wants to");
 }
@@ -86,8 +116,7 @@ static void cpu_decide_emulation(const struct colocation_config *config,
 		(void)snprintf(ret->why, sizeof(ret->why), "online: keeps its weight");
 		return;
 	}
-	wants_add(ret, KNOB_CPU_WEIGHT,
-		  workload->qos == QOS_BATCH ? WEIGHT_BATCH : WEIGHT_SCAVENGER);
+	want_weight(workload, ret);
 	(void)snprintf(ret->why, sizeof(ret->why),
 		       "smallest weight; this kernel has neither cpu.qos_level nor cpu.idle");
 	if (config->cpu_quota_percent > 0 && config->cpu_quota_percent < 100)
@@ -108,7 +137,7 @@ void cpu_decide(const struct colocation_config *config, const struct colocation_
 		cpu_decide_vendor(workload, parent_is_offline, ret);
 		break;
 	case WAY_UPSTREAM:
-		cpu_decide_upstream(workload, ret);
+		cpu_decide_upstream(workload, parent_is_offline, ret);
 		break;
 	case WAY_EMULATION:
 		cpu_decide_emulation(config, host, workload, ret);
