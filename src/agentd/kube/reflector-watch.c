@@ -106,6 +106,7 @@ void reflector_watch_pod(struct reflector *self, enum pod_event event, struct ku
 void reflector_watch_bookmark(struct reflector *self, const char *resource_version)
 {
 	self->stats.bookmarks++;
+	log_debug("the watch of %s: bookmark %s", self->access->server, resource_version);
 	remember_version(self, resource_version);
 }
 
