@@ -91,8 +91,10 @@ static int store_write(void *data)
 	cleanup_close int directory = -EBADF, fd = -EBADF;
 	int r;
 
+	/* Of a write that was cut short. */
+	(void)unlinkat(job->fd, STORE_TEMPORARY, 0);
 	fd = openat(job->fd, STORE_TEMPORARY,
-		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
 	if (fd < 0)
 		return -errno;
 	r = store_write_pods(fd, job);
