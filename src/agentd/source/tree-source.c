@@ -151,14 +151,14 @@ static int on_inotify(sd_event_source *event_source, int fd, uint32_t revents, v
 int tree_source_new(const struct source_ops *source_ops, const struct tree_source_ops *ops,
 		    size_t size, const struct source_context *context, struct source **ret)
 {
-	struct tree_source *self = calloc(1, size);
+	struct source *source = calloc(1, size);
 
-	if (!self)
+	if (!source)
 		return -ENOMEM;
-	self->source.ops = source_ops;
-	self->source.context = context;
-	self->ops = ops;
-	*ret = &self->source;
+	source->ops = source_ops;
+	source->context = context;
+	tree_source_of(source)->ops = ops;
+	*ret = source;
 	return 0;
 }
 
