@@ -209,6 +209,35 @@ static void test_machine_by_hand_has_a_group_of_its_own(void **state)
 	run_until(m, strstr(m->rig.source->detail, "; 1 QEMU process in a shared group: give it"));
 }
 
+static void test_machine_by_hand_in_one_hierarchy_of_v1(void **state)
+{
+	struct machine_rig *m = *state;
+
+	/* systemd on v1 makes a group only where the controller is used. */
+	group_make(m, 1, "vm.service", "900\n");
+	process_make(m, 900, "kvm\n", "kvm|-name|hand|",
+		     "4:name=systemd:/vm.service\n3:memory:/vm.service\n2:cpu:/\n1:cpuacct:/\n");
+	machine_ready(m, SWITCH_AUTO);
+	assert_string_equal(tree_said(m->rig.tree), "+hand");
+	assert_non_null(machine_at(m, "vm.service"));
+}
+
+static void test_machine_by_hand_with_threads_in_groups_of_their_own(void **state)
+{
+	struct machine_rig *m = *state;
+	char path[256];
+
+	group_make(m, 0, "tool", "");
+	group_make(m, 0, "tool/100", "900\n");
+	group_make(m, 0, "tool/100/main", "");
+	(void)snprintf(path, sizeof(path), "%s/0/tool/100/main/cgroup.type", m->rig.tree->path);
+	file_write(path, "threaded\n", 9);
+	process_make(m, 900, "kvm\n", "kvm|-name|hand|", "0::/tool/100/main\n");
+	machine_ready(m, SWITCH_AUTO);
+	assert_string_equal(tree_said(m->rig.tree), "+hand");
+	assert_non_null(machine_at(m, "tool/100"));
+}
+
 static void test_machine_by_hand_is_gone_when_its_process_ends(void **state)
 {
 	char *arguments[] = { (char[]){ "sleep" }, (char[]){ "600" }, NULL };
@@ -334,6 +363,8 @@ int main(void)
 		TEST(test_machine_scope_comes_before_its_processes),
 		TEST_V1(test_machine_of_libvirt_on_v1_without_systemd),
 		TEST(test_machine_by_hand_has_a_group_of_its_own),
+		TEST_V1(test_machine_by_hand_in_one_hierarchy_of_v1),
+		TEST(test_machine_by_hand_with_threads_in_groups_of_their_own),
 		TEST(test_machine_by_hand_is_gone_when_its_process_ends),
 		TEST(test_machine_reload_sees_what_no_event_told),
 		TEST(test_machine_off_drops_all_and_on_finds_all),
