@@ -223,6 +223,58 @@ static void test_explain_a_claimed_workload_tells_rule_claim_and_original(void *
 	json_decref(answer);
 }
 
+static void test_explain_a_container_tells_its_pod_and_where_that_is_from(void **state)
+{
+	struct rig *rig = *state;
+	struct label phase = { (char[]){ "phase" }, (char[]){ "Running" } };
+	struct label level = { (char[]){ "berth/qos" }, (char[]){ "critical" } };
+	const struct workload_record pod = {
+		.kind = "pod",
+		.namespace = "ns",
+		.name = "web",
+		.cgroup = "batch/a",
+		.annotations = &level,
+		.annotation_count = 1,
+		.uid = "81091155-cf2d-465d-b40b-1ee79f213f62",
+		.alias = "db",
+		.via = "last known good",
+		.stale = true,
+		.facts = &phase,
+		.fact_count = 1,
+	};
+	const struct workload_record container = {
+		.kind = "container",
+		.namespace = "ns",
+		.name = "web/app",
+		.cgroup = "batch/a/c",
+		.parent_cgroup = "batch/a",
+		.inherits = true,
+	};
+	json_t *answer, *workload;
+
+	world_group(rig->world, "batch/a/c");
+	assert_ok(registry_put(&rig->world->registry, "kubernetes", 0, &pod));
+	assert_ok(registry_put(&rig->world->registry, "kubernetes", 0, &container));
+	answer = ask_json(rig, "GET", "/v1/explain?workload=db", "200");
+	workload = json_object_get(answer, "workload");
+	assert_string_equal(text_of(workload, "uid"), pod.uid);
+	assert_string_equal(text_of(workload, "alias"), "db");
+	assert_string_equal(text_of(workload, "via"), "last known good");
+	assert_true(json_is_true(json_object_get(workload, "stale")));
+	assert_null(json_object_get(workload, "leader"));
+	assert_string_equal(text_of(json_object_get(workload, "facts"), "phase"), "Running");
+	json_decref(answer);
+	answer = ask_json(rig, "GET", "/v1/explain?workload=ns%2Fweb%2Fapp", "200");
+	workload = json_object_get(answer, "workload");
+	assert_string_equal(text_of(workload, "qos"), "critical");
+	assert_string_equal(text_of(workload, "origin"), "pod");
+	assert_string_equal(text_of(workload, "origin_detail"),
+			    "pod ns/web: annotation berth/qos=critical");
+	assert_true(json_is_false(json_object_get(workload, "stale")));
+	assert_int_equal(json_object_size(json_object_get(workload, "facts")), 0);
+	json_decref(answer);
+}
+
 static void test_explain_a_name_that_names_none_or_two_is_refused(void **state)
 {
 	struct rig *rig = *state;
@@ -368,6 +420,7 @@ int main(void)
 		RIG_TEST(test_status_a_quiet_host_is_healthy_and_counted),
 		RIG_TEST(test_health_each_source_state_answers_as_documented),
 		RIG_TEST(test_explain_a_claimed_workload_tells_rule_claim_and_original),
+		RIG_TEST(test_explain_a_container_tells_its_pod_and_where_that_is_from),
 		RIG_TEST(test_explain_a_name_that_names_none_or_two_is_refused),
 		RIG_TEST(test_workloads_a_name_that_is_not_utf8_takes_no_table_away),
 		RIG_TEST(test_top_samples_and_what_was_written),
