@@ -90,11 +90,10 @@ static void verify_fill(const struct http_call *call, CURLcode code, struct http
 		words = "is not trusted: it is not signed by the certificate authority that is "
 			"given";
 		break;
-	case 0:
-		words = "is for another name";
-		break;
 	default:
-		words = "is not trusted";
+		/* The name is looked at before the chain's result is kept. */
+		words = says(call, "host name") || says(call, "hostname") ? "is for another name"
+									  : "is not trusted";
 	}
 	result_set(result, -EKEYREJECTED, "the certificate of %s %s (%.100s)", call->origin, words,
 		   curl_says(call, code));

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test-http-tls.c - whom a client trusts, and as whom it comes, against a real TLS server. */
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "berth-test.h"
+#include "file.h"
+#include "http-world.h"
+
+static char directory[] = "/tmp/berth-test-tls-XXXXXX";
+
+struct tls_server {
+	pid_t pid;
+	int stdin_fd;
+	char port[16];
+};
+
+static void tls_server_start(struct tls_server *server, const char *cert, const char *client_ca)
+{
+	char script[512];
+	int in[2], out[2];
+	ssize_t n;
+
+	(void)fixture_path("http/tls-server.py", script, sizeof(script));
+	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	server->pid = fork();
+	assert_true(server->pid >= 0);
+	if (server->pid == 0) {
+		(void)dup2(in[0], STDIN_FILENO);
+		(void)dup2(out[1], STDOUT_FILENO);
+		(void)execlp("python3", "python3", script, directory, cert, client_ca,
+			     (char *)NULL);
+		_exit(127);
+	}
+	(void)close(in[0]);
+	(void)close(out[1]);
+	server->stdin_fd = in[1];
+	n = read(out[0], server->port, sizeof(server->port) - 1);
+	(void)close(out[0]);
+	assert_true(n > 1);
+	server->port[n - 1] = '\0'; /* the newline */
+}
+
+static void tls_server_stop(struct tls_server *server)
+{
+	int status = 0;
+
+	(void)close(server->stdin_fd);
+	assert_int_equal(waitpid(server->pid, &status, 0), server->pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static char *pem(const char *name)
+{
+	char path[256];
+	char *text = NULL;
+
+	if (!name)
+		return NULL;
+	(void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+	assert_ok(file_read_all(AT_FDCWD, path, &text, NULL));
+	return text;
+}
+
+/* Names of files below the directory. */
+struct who {
+	const char *ca, *cert, *key, *server_name;
+};
+
+static void get_as(const struct tls_server *server, const struct who *who, struct outcome *outcome)
+{
+	char *ca = pem(who->ca), *cert = pem(who->cert), *key = pem(who->key);
+	struct http_identity identity = { ca, cert, key, NULL, who->server_name };
+	struct http_call_spec spec = { .method = "GET", .identity = &identity };
+	struct world world;
+	char url[64];
+
+	(void)snprintf(url, sizeof(url), "https://127.0.0.1:%s/a", server->port);
+	spec.url = url;
+	world_open(&world);
+	outcome_start(&world, &spec, outcome);
+	/* Copied: the call must not need them any more. */
+	free(ca);
+	free(cert);
+	free(key);
+	world_run_until(&world, &outcome->dones, 1);
+	world_close(&world);
+}
+
+struct tls_case {
+	const char *cert, *client_ca;
+	struct who who;
+	int error;
+	const char *says; /* the body, or in the message */
+};
+
+static void case_run(const struct tls_case *test)
+{
+	struct outcome outcome = { 0 };
+	struct tls_server server;
+
+	tls_server_start(&server, test->cert, test->client_ca);
+	get_as(&server, &test->who, &outcome);
+	tls_server_stop(&server);
+	if (outcome.result.error != -test->error)
+		fail_msg("%s: %s", strerrorname_np(-outcome.result.error), outcome.result.message);
+	if (!strstr(test->error ? outcome.result.message : strbuf_text(&outcome.body), test->says))
+		fail_msg("'%s' and '%s' do not say '%s'", outcome.result.message,
+			 strbuf_text(&outcome.body), test->says);
+	strbuf_done(&outcome.body);
+}
+
+static void test_http_tls_trusted_server_answers(void **state)
+{
+	static const struct tls_case cases[] = {
+		{ "address", NULL, { .ca = "ca.crt" }, 0, "sni= " },
+		{ "name",
+		  NULL,
+		  { .ca = "ca.crt", .server_name = "api.example" },
+		  0,
+		  "sni=api.example host=127.0.0.1:" },
+		{ "address", "ca", { "ca.crt", "client.crt", "client.key", NULL }, 0, "cn=client" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		case_run(&cases[i]);
+}
+
+static void test_http_tls_server_that_is_not_trusted_is_refused(void **state)
+{
+	static const struct tls_case cases[] = {
+		{ "address", NULL, { .ca = "other-ca.crt" }, EKEYREJECTED, "is not trusted" },
+		{ "address", NULL, { .ca = NULL }, EKEYREJECTED, "is not trusted" },
+		{ "name", NULL, { .ca = "ca.crt" }, EKEYREJECTED, "is for another name" },
+		{ "address",
+		  NULL,
+		  { .ca = "ca.crt", .server_name = "api.example" },
+		  EKEYREJECTED,
+		  "is for another name" },
+		{ "expired", NULL, { .ca = "ca.crt" }, EKEYREJECTED, "has expired" },
+		{ "address", NULL, { .ca = "ca.key" }, EKEYREJECTED, "certificate authority" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		case_run(&cases[i]);
+}
+
+static void test_http_tls_client_that_is_not_trusted_is_told(void **state)
+{
+	static const struct tls_case cases[] = {
+		{ "address", "ca", { .ca = "ca.crt" }, EKEYREJECTED, "our client certificate" },
+		{ "address",
+		  "ca",
+		  { "ca.crt", "stranger.crt", "stranger.key", NULL },
+		  EKEYREJECTED,
+		  "our client certificate" },
+		{ "address",
+		  "ca",
+		  { "ca.crt", "client.crt", "stranger.key", NULL },
+		  EKEYREJECTED,
+		  "cannot be used" },
+		{ "address",
+		  "ca",
+		  { "ca.crt", "client.key", "client.key", NULL },
+		  EKEYREJECTED,
+		  "cannot be used" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		case_run(&cases[i]);
+}
+
+static int run_script(const char *program, const char *argument)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)execlp(program, program, argument, (char *)NULL);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status) == 0 ? 0 : -1;
+}
+
+static int setup(void **state)
+{
+	char script[512];
+
+	(void)state;
+	if (!mkdtemp(directory))
+		return -1;
+	return run_script(fixture_path("http/make-certs.sh", script, sizeof(script)), directory);
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+	(void)info;
+	(void)kind;
+	(void)where;
+	return remove(path);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_http_tls_trusted_server_answers),
+		cmocka_unit_test(test_http_tls_server_that_is_not_trusted_is_refused),
+		cmocka_unit_test(test_http_tls_client_that_is_not_trusted_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
