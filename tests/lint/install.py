@@ -14,7 +14,10 @@ EXPECTED = {
     "libdir": ["berth/colocation.so"],
     "includedir": ["berth/berth-plugin.h"],
     "mandir": ["man1/berthctl.1", "man5/berth.yaml.5", "man8/berthd.8"],
-    "datadir": ["bash-completion/completions/berthctl"],
+    "datadir": ["bash-completion/completions/berthctl",
+                *(f"doc/berth/kubernetes/{name}.yaml" for name in (
+                    "configmap", "daemonset", "kustomization", "namespace", "rbac-kubelet", "rbac",
+                    "serviceaccount"))],
     "sysconfdir": ["berth/berth.yaml", "berth/berth.d/README"],
 }
 # Where systemd looks below /usr and /usr/local alike, whatever libdir is.
