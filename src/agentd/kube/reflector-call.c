@@ -160,10 +160,11 @@ static void explain_status(const struct reflector *self, long status, char *text
 
 	kube_status_message(self->answer.text, self->answer.text_size, message, sizeof(message));
 	if (status == 401)
-		(void)snprintf(text, size,
-			       "401 Unauthorized: it does not know who we are by %s: is the token "
-			       "or certificate expired, or of another cluster?",
-			       origin);
+		(void)snprintf(
+			text, size,
+			"401 Unauthorized: the token or certificate of %s is not accepted: is "
+			"it expired, or of another cluster?",
+			origin);
 	else if (status == 403)
 		(void)snprintf(text, size, "403 Forbidden (%s): %s; RBAC: %s: %s", origin, message,
 			       kubelet ? "it needs get on nodes/proxy"
