@@ -10,13 +10,15 @@
 #include "config-watch.h"
 #include "daemon.h"
 #include "hierarchy.h"
+#include "kube/events.h"
 #include "metrics/registry.h"
 #include "plugin/host.h"
+#include "source/pods.h"
 #include "source/source.h"
 #include "telemetry/snapshot.h"
 #include "workload/registry.h"
 
-#define DAEMON_SOURCES 2u
+#define DAEMON_SOURCES 5u
 
 struct daemon {
 	const struct daemon_options *options;
@@ -34,6 +36,8 @@ struct daemon {
 	struct registry registry;
 	bool has_registry;
 	struct host *host;
+	struct pods *pods;
+	struct kube_events *events;
 	struct source_context source_context;
 	struct source *sources[DAEMON_SOURCES];
 	size_t source_count;

@@ -14,6 +14,7 @@
 #include "api/http-server.h"
 #include "cleanup.h"
 #include "daemon-internal.h"
+#include "incident.h"
 #include "instance.h"
 #include "log.h"
 #include "macro.h"
@@ -24,8 +25,8 @@
 #define CONTROL_GROUP  "berth"
 
 static const struct source_ops *const source_table[DAEMON_SOURCES] = {
-	&source_cgroupfs,
-	&source_unit,
+	&source_kubepods, /* the tree first: what it shows needs no answer from anybody */
+	&source_kubernetes, &source_machine, &source_unit, &source_cgroupfs,
 };
 
 static int daemon_on_reload(sd_event_source *source, const struct signalfd_siginfo *info,
@@ -54,6 +55,24 @@ static void daemon_on_workload(void *data, enum workload_change change, struct w
 			host_capabilities_changed(daemon->host);
 	}
 	host_workload(daemon->host, change, workload);
+}
+
+static void daemon_on_notice(void *data, enum workload_notice notice,
+			     const struct workload *workload)
+{
+	struct daemon *daemon = data;
+
+	incident_notice(daemon->events, notice, workload);
+}
+
+static void daemon_on_acted(void *data, const char *plugin, uint64_t id, enum action kind,
+			    const char *reason, int result)
+{
+	struct daemon *daemon = data;
+	const struct workload *workload = registry_get(&daemon->registry, id);
+
+	if (workload)
+		incident_action(daemon->events, workload, plugin, kind, reason, result);
 }
 
 static int daemon_open_host(struct daemon *daemon)
@@ -158,6 +177,35 @@ static void daemon_fill_control(struct daemon *daemon)
 	};
 }
 
+static int daemon_new_sources(struct daemon *daemon)
+{
+	int r = pods_new(daemon->event, &daemon->registry, daemon->state_fd, &daemon->pods);
+
+	if (r >= 0)
+		r = pods_load(daemon->pods);
+	if (r >= 0)
+		r = kube_events_new(daemon->event, daemon->settings->node_name, &daemon->events);
+	if (r < 0)
+		return r;
+	daemon->registry.notice = daemon_on_notice;
+	daemon->source_context = (struct source_context){
+		.event = daemon->event,
+		.root = &daemon->root,
+		.hierarchy = &daemon->hierarchy,
+		.registry = &daemon->registry,
+		.pods = daemon->pods,
+		.events = daemon->events,
+	};
+	for (size_t i = 0; i < DAEMON_SOURCES; i++) {
+		r = source_table[i]->new (&daemon->source_context,
+					  &daemon->sources[daemon->source_count]);
+		if (r < 0)
+			return r;
+		daemon->source_count++;
+	}
+	return 0;
+}
+
 static int daemon_new_modules(struct daemon *daemon)
 {
 	struct actuator_context context = { daemon->event, &daemon->root, &daemon->hierarchy,
@@ -166,7 +214,9 @@ static int daemon_new_modules(struct daemon *daemon)
 	struct host_context host = { .event = daemon->event,
 				     .registry = &daemon->registry,
 				     .snapshot = &daemon->snapshot,
-				     .runtime_fd = daemon->runtime_fd };
+				     .runtime_fd = daemon->runtime_fd,
+				     .acted = daemon_on_acted,
+				     .acted_data = daemon };
 	int r = actuator_new(&context, &options, &daemon->actuator);
 
 	if (r < 0)
@@ -187,16 +237,7 @@ static int daemon_new_modules(struct daemon *daemon)
 	r = host_new(&host, &daemon->plugins, &daemon->host);
 	if (r < 0)
 		return r;
-	daemon->source_context = (struct source_context){ daemon->event, &daemon->root,
-							  &daemon->hierarchy, &daemon->registry };
-	for (size_t i = 0; i < DAEMON_SOURCES; i++) {
-		r = source_table[i]->new (&daemon->source_context,
-					  &daemon->sources[daemon->source_count]);
-		if (r < 0)
-			return r;
-		daemon->source_count++;
-	}
-	return 0;
+	return daemon_new_sources(daemon);
 }
 
 /* After `rm -r /run/berth` the name may be another berthd's. */
@@ -311,7 +352,9 @@ static void daemon_done(struct daemon *daemon)
 	(void)http_server_free(daemon->metrics_server);
 	for (size_t i = 0; i < daemon->source_count; i++)
 		(void)daemon->sources[i]->ops->free(daemon->sources[i]);
+	(void)pods_free(daemon->pods);
 	(void)host_free(daemon->host);
+	(void)kube_events_free(daemon->events);
 	if (daemon->actuator) {
 		int left = actuator_restore_all(daemon->actuator, false);
 

@@ -64,15 +64,18 @@ static void workloads_add(struct strbuf *page, const struct screen *screen, cons
 	struct strbuf text cleanup_strbuf = {};
 	uint64_t conflicts = json_read_number(workloads, "conflicts");
 	uint64_t ignored = json_read_number(workloads, "ignored");
+	uint64_t stale = json_read_number(workloads, "stale");
 
 	strbuf_addf(&text, "%llu: ", (unsigned long long)json_read_number(workloads, "total"));
 	if (counts_add(&text, json_read(workloads, "levels")) == 0)
 		strbuf_add(&text, "none seen yet");
 	if (ignored)
 		strbuf_addf(&text, "; %llu ignored", (unsigned long long)ignored);
+	if (stale)
+		strbuf_addf(&text, "; %llu stale (last known good)", (unsigned long long)stale);
 	if (conflicts)
 		strbuf_addf(&text, "; %llu in conflict", (unsigned long long)conflicts);
-	field_add(page, screen, INDENT, "Workloads", conflicts ? STYLE_WARN : STYLE_NONE,
+	field_add(page, screen, INDENT, "Workloads", conflicts || stale ? STYLE_WARN : STYLE_NONE,
 		  strbuf_text(&text));
 }
 

@@ -60,13 +60,15 @@ static json_t *config_json(const struct control_context *context)
 
 static json_t *levels_json(const struct registry *registry)
 {
-	uint64_t levels[QOS_CRITICAL - QOS_SCAVENGER + 1] = {}, conflicts = 0, ignored = 0;
+	uint64_t levels[QOS_CRITICAL - QOS_SCAVENGER + 1] = {}, conflicts = 0, ignored = 0,
+						       stale = 0;
 	json_t *counts = json_object(), *by_level = json_object();
 	const struct workload *workload;
 
 	list_foreach (workload, &registry->workloads, link) {
 		levels[workload->view.qos - QOS_SCAVENGER]++;
 		conflicts += workload->decision.conflict || workload->decision.malformed;
+		stale += workload->stale;
 		ignored += (workload->view.flags & WORKLOAD_IGNORED) != 0;
 	}
 	for (int level = QOS_CRITICAL; level >= QOS_SCAVENGER; level--)
@@ -75,6 +77,7 @@ static json_t *levels_json(const struct registry *registry)
 	json_set_number(counts, "total", registry->count);
 	json_set_number(counts, "conflicts", conflicts);
 	json_set_number(counts, "ignored", ignored);
+	json_set_number(counts, "stale", stale);
 	(void)json_object_set_new(counts, "levels", by_level);
 	return counts;
 }

@@ -30,11 +30,12 @@ static void fill_usage(struct self_page *page, const struct self_state *state,
 
 void self_fill_workloads(struct self_page *page, const struct self_state *state)
 {
-	uint64_t counts[ARRAY_SIZE(kinds)][LEVELS] = {}, conflicts = 0;
+	uint64_t counts[ARRAY_SIZE(kinds)][LEVELS] = {}, conflicts = 0, stale = 0;
 	const struct workload *workload;
 
 	list_foreach (workload, &state->registry->workloads, link) {
 		conflicts += workload->decision.conflict || workload->decision.malformed;
+		stale += workload->stale;
 		for (size_t kind = 0; kind < ARRAY_SIZE(kinds); kind++)
 			if (strcmp(workload->kind, kinds[kind]) == 0)
 				counts[kind][workload->view.qos - QOS_SCAVENGER]++;
@@ -50,4 +51,5 @@ void self_fill_workloads(struct self_page *page, const struct self_state *state)
 				self_set(page, SELF_WORKLOADS, values, (double)counts[kind][level]);
 		}
 	self_set_plain(page, SELF_WORKLOAD_CONFLICTS, (double)conflicts);
+	self_set_plain(page, SELF_WORKLOADS_STALE, (double)stale);
 }

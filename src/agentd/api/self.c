@@ -96,6 +96,9 @@ static const struct self_metric self_table[SELF_MAX] = {
 	[SELF_WORKLOAD_CONFLICTS] =
 		ROW_GAUGE("berth_workload_conflicts", "",
 			  "Workloads of which two annotations disagree or one is malformed."),
+	[SELF_WORKLOADS_STALE] =
+		ROW_GAUGE("berth_workloads_stale", "",
+			  "Workloads whose level is from the last known good, unconfirmed since."),
 	[SELF_WORKLOAD_CPU] = ROW_COUNTER("berth_workload_cpu_usage_seconds_total",
 					  "kind,namespace,name,qos", "CPU time of the workload."),
 	[SELF_WORKLOAD_MEMORY] =

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "incident.h"
+
+#include <string.h>
+
+#include "strbuf.h"
+
+static bool is_named_pod(const struct workload *workload)
+{
+	return workload->uid && strcmp(workload->kind, "pod") == 0 && workload->namespace[0];
+}
+
+static void incident_report(struct kube_events *events, const struct workload *workload,
+			    const char *type, const char *reason, struct strbuf *message)
+{
+	const struct kube_event event = {
+		.namespace = workload->namespace,
+		.pod = workload->name,
+		.uid = workload->uid,
+		.type = type,
+		.reason = reason,
+		.message = strbuf_text(message),
+	};
+
+	/* Without memory there is no Event; the log has it. */
+	if (strbuf_error(message) == 0)
+		kube_events_report(events, &event);
+}
+
+void incident_notice(struct kube_events *events, enum workload_notice notice,
+		     const struct workload *workload)
+{
+	const struct qos_decision *decision = &workload->decision;
+	bool malformed = notice == NOTICE_MALFORMED;
+	cleanup_strbuf struct strbuf message = { 0 };
+
+	if (!is_named_pod(workload))
+		return;
+	if (malformed)
+		strbuf_addf(&message, "Ignoring %s; the QoS level is %s, by %s",
+			    decision->malformed, qos_name(decision->level), decision->detail);
+	else
+		strbuf_addf(&message, "The QoS level is %s, by %s, although %s",
+			    qos_name(decision->level), decision->detail, decision->conflict);
+	incident_report(events, workload, "Warning",
+			malformed ? "BerthAnnotationMalformed" : "BerthAnnotationConflict",
+			&message);
+}
+
+void incident_action(struct kube_events *events, const struct workload *workload,
+		     const char *plugin, enum action kind, const char *reason, int result)
+{
+	static const char *const names[ACTION_MAX] = {
+		[ACTION_RECLAIM] = "reclaimed memory of this pod",
+		[ACTION_KILL] = "killed the processes of this pod",
+	};
+	cleanup_strbuf struct strbuf message = { 0 };
+
+	if (!is_named_pod(workload))
+		return;
+	strbuf_addf(&message, "%s %s: %s", plugin, names[kind], reason);
+	if (result < 0)
+		strbuf_addf(&message, " (failed: %s)", strerror(-result));
+	incident_report(events, workload, kind == ACTION_KILL ? "Warning" : "Normal", "BerthAction",
+			&message);
+}
