@@ -165,99 +165,34 @@ static void test_machine_of_libvirt_on_v1_without_systemd(void **state)
 	assert_non_null(machine_at(m, "berth.test.1/machine/qemu-9-in.libvirt-qemu"));
 }
 
-static void test_machine_by_hand_has_a_group_of_its_own(void **state)
+/* libvirt removes a group from one hierarchy after the other; the last need not be watched. */
+static void test_machine_gone_from_a_hierarchy_that_is_not_watched(void **state)
 {
+	static const char group[] = "machine/qemu-2-db.libvirt-qemu";
 	struct machine_rig *m = *state;
-	const struct workload *workload;
+	struct hierarchy_mount *mount = &m->rig.tree->hierarchy.mounts[CONTROLLER_CPUSET];
+	struct machine *machine;
+	char path[96];
 
-	group_make(m, 0, "qemu.slice", "");
-	group_make(m, 0, "qemu.slice/100.scope", "900\n901\n");
-	group_make(m, 0, "user.slice", "910\n911\n");
-	group_make(m, 0, "nested", "930\n");
-	group_make(m, 0, "nested/others", "931\n");
-	process_make(m, 900, "kvm\n", "/usr/bin/kvm|-id|100|-name|hand|-smp|4|",
-		     "0::/qemu.slice/100.scope\n");
-	process_make(m, 901, "swtpm\n", "swtpm|", "0::/qemu.slice/100.scope\n");
-	process_make(m, 910, "qemu-system-x86\n", "qemu-system-x86_64|-name|shared|",
-		     "0::/user.slice\n");
-	process_make(m, 911, "bash\n", "bash|", "0::/user.slice\n");
-	process_make(m, 920, "qemu-system-x86\n", "qemu-system-x86_64|-name|root|", "0::/\n");
-	process_make(m, 930, "qemu-system-x86\n", "qemu-system-x86_64|-name|above|",
-		     "0::/nested\n");
-	process_make(m, 931, "sshd\n", "sshd|", "0::/nested/others\n");
-	process_make(m, 940, "qemu-img\n", "qemu-img|convert|", "0::/\n");
-	process_make(
-		m, 950, "qemu-kvm\n", "/usr/libexec/qemu-kvm|-name|guest=default_vm|",
-		"0::/kubepods.slice/kubepods-pod2c48913c_b29f_11e7_9350_020968147796.slice/"
-		"cri-containerd-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-		".scope\n");
+	(void)snprintf(path, sizeof(path), "%s/3", m->rig.tree->path);
+	assert_ok(mkdir(path, 0700));
+	mount->fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	mount->version = 1;
+	group_make(m, 0, "machine", "");
+	group_make(m, 0, group, "");
+	group_make(m, 3, "machine", "");
+	group_make(m, 3, group, "");
 	machine_ready(m, SWITCH_AUTO);
-	assert_string_equal(tree_said(m->rig.tree), "+hand");
-	workload = machine_at(m, "qemu.slice/100.scope");
-	assert_string_equal(workload->view.kind, "vm");
-	assert_string_equal(workload->via, "command line");
-	assert_int_equal(workload->leader, 900);
-	assert_string_equal(machine_fact(workload, "vcpus"), "4");
-	assert_non_null(strstr(m->rig.source->detail, "1 machine (command line); 3 QEMU processes "
-						      "in shared groups"));
-	/* Without a name it is called after its group; one alone is told in the singular. */
-	process_make(m, 900, "kvm\n", "/usr/bin/kvm|", "0::/qemu.slice/100.scope\n");
-	process_end(m, 920);
-	process_end(m, 930);
-	machine_apply(m, SWITCH_AUTO);
-	run_until(m, strcmp(workload->view.name, "100.scope") == 0);
-	run_until(m, strstr(m->rig.source->detail, "; 1 QEMU process in a shared group: give it"));
-}
-
-static void test_machine_by_hand_in_one_hierarchy_of_v1(void **state)
-{
-	struct machine_rig *m = *state;
-
-	/* systemd on v1 makes a group only where the controller is used. */
-	group_make(m, 1, "vm.service", "900\n");
-	process_make(m, 900, "kvm\n", "kvm|-name|hand|",
-		     "4:name=systemd:/vm.service\n3:memory:/vm.service\n2:cpu:/\n1:cpuacct:/\n");
-	machine_ready(m, SWITCH_AUTO);
-	assert_string_equal(tree_said(m->rig.tree), "+hand");
-	assert_non_null(machine_at(m, "vm.service"));
-}
-
-static void test_machine_by_hand_with_threads_in_groups_of_their_own(void **state)
-{
-	struct machine_rig *m = *state;
-	char path[256];
-
-	group_make(m, 0, "tool", "");
-	group_make(m, 0, "tool/100", "900\n");
-	group_make(m, 0, "tool/100/main", "");
-	(void)snprintf(path, sizeof(path), "%s/0/tool/100/main/cgroup.type", m->rig.tree->path);
-	file_write(path, "threaded\n", 9);
-	process_make(m, 900, "kvm\n", "kvm|-name|hand|", "0::/tool/100/main\n");
-	machine_ready(m, SWITCH_AUTO);
-	assert_string_equal(tree_said(m->rig.tree), "+hand");
-	assert_non_null(machine_at(m, "tool/100"));
-}
-
-static void test_machine_by_hand_is_gone_when_its_process_ends(void **state)
-{
-	char *arguments[] = { (char[]){ "sleep" }, (char[]){ "600" }, NULL };
-	struct machine_rig *m = *state;
-	char procs[16];
-	pid_t pid;
-
-	/* A real process, because its end is what tells. */
-	assert_int_equal(posix_spawnp(&pid, "sleep", NULL, NULL, arguments, environ), 0);
-	(void)snprintf(procs, sizeof(procs), "%d\n", (int)pid);
-	group_make(m, 0, "hand", procs);
-	process_make(m, pid, "qemu-system-x86\n", "qemu-system-x86_64|-name|hand|", "0::/hand\n");
-	machine_ready(m, SWITCH_AUTO);
-	assert_string_equal(tree_said(m->rig.tree), "+hand");
-	process_end(m, pid);
-	group_make(m, 0, "hand", "");
-	(void)kill(pid, SIGKILL);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	run_until(m, m->rig.tree->registry.count == 0);
-	assert_int_equal(m->rig.source->workloads, 0);
+	/* It is long here: no look is due any more. */
+	machine = hashmap_get(&((struct machines *)(void *)m->rig.source)->by_cgroup, group);
+	run_until(m, machine->looks > 1 && !machine->machines->look);
+	machine->looks = 1000;
+	machine->due_usec = 0;
+	group_remove(m, 0, group);
+	run_until(m, m->rig.source->events > 0);
+	assert_non_null(machine_at(m, group));
+	group_remove(m, 3, group);
+	run_until(m, !machine_at(m, group));
 }
 
 static void test_machine_reload_sees_what_no_event_told(void **state)
@@ -315,45 +250,6 @@ static void test_machine_without_cgroups_is_off_or_down(void **state)
 	assert_non_null(strstr(m->rig.source->detail, "no cgroup hierarchy"));
 }
 
-/* A walk every minute is for where a machine may come unseen. */
-static void test_machine_host_without_any_is_not_woken_up(void **state)
-{
-	struct machine_rig *m = *state;
-	const struct machines *machines = (const void *)m->rig.source;
-	char path[96];
-
-	machine_ready(m, SWITCH_AUTO);
-	assert_null(machines->timer);
-	assert_null(machines->tree_timer);
-	assert_null(machines->bus.retry);
-	assert_int_equal(m->rig.source->errors, 0);
-	/* QEMU was seen, though it is nobody's. */
-	process_make(m, 920, "kvm\n", "kvm|", "0::/\n");
-	machine_ready(m, SWITCH_AUTO);
-	run_until(m, machines->timer);
-	process_end(m, 920);
-	machine_apply(m, SWITCH_AUTO);
-	run_until(m, !machines->look && !machines->timer);
-	/* It may be run. */
-	(void)snprintf(path, sizeof(path), "%s/dev", m->rig.tree->path);
-	assert_ok(mkdir(path, 0700));
-	(void)snprintf(path, sizeof(path), "%s/dev/kvm", m->rig.tree->path);
-	file_write(path, "", 0);
-	machine_apply(m, SWITCH_AUTO);
-	run_until(m, !machines->look && machines->timer);
-	assert_ok(unlink(path));
-	machine_apply(m, SWITCH_AUTO);
-	run_until(m, !machines->look && !machines->timer);
-	/* It is wanted, or one is there. */
-	machine_apply(m, SWITCH_TRUE);
-	run_until(m, !machines->look && machines->timer);
-	machine_apply(m, SWITCH_AUTO);
-	run_until(m, !machines->look && !machines->timer);
-	scope_make(m);
-	run_until(m, m->rig.tree->registry.count == 1);
-	run_until(m, !machines->look && machines->walk_due_usec > 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,14 +258,10 @@ int main(void)
 		TEST(test_machine_fixture_of_libvirt_is_one_machine),
 		TEST(test_machine_scope_comes_before_its_processes),
 		TEST_V1(test_machine_of_libvirt_on_v1_without_systemd),
-		TEST(test_machine_by_hand_has_a_group_of_its_own),
-		TEST_V1(test_machine_by_hand_in_one_hierarchy_of_v1),
-		TEST(test_machine_by_hand_with_threads_in_groups_of_their_own),
-		TEST(test_machine_by_hand_is_gone_when_its_process_ends),
+		TEST_V1(test_machine_gone_from_a_hierarchy_that_is_not_watched),
 		TEST(test_machine_reload_sees_what_no_event_told),
 		TEST(test_machine_off_drops_all_and_on_finds_all),
 		TEST(test_machine_without_cgroups_is_off_or_down),
-		TEST(test_machine_host_without_any_is_not_woken_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
