@@ -17,8 +17,6 @@
 #define TOKEN_USEC         (60 * USEC_PER_SEC / KUBE_EVENT_PER_MINUTE)
 #define TIMER_ACCURACY     USEC_PER_SEC
 
-DEFINE_CLEANUP(struct kube_events *, kube_events_free);
-
 /* As people read it. */
 static uint64_t wall_usec(void)
 {
@@ -92,16 +90,25 @@ static struct incident *first_waiting(const struct kube_events *self)
 	return NULL;
 }
 
+static void forget_all(struct kube_events *self)
+{
+	struct incident *incident, *following;
+
+	self->call = http_call_free(self->call);
+	list_foreach_safe (incident, following, &self->incidents, member) {
+		if (incident->waits)
+			self->stats.dropped++;
+		incident_free(self, incident);
+	}
+}
+
 static void switch_off(struct kube_events *self, const char *why)
 {
 	self->refused = true;
 	log_warning("no Events about pods: %s: %s; RBAC: create on events: kubectl apply -k "
 		    "conf/kubernetes, or see docs/kubernetes.md, then reload",
 		    self->access->server, why);
-	while (!list_is_empty(&self->incidents)) {
-		incident_free(self, list_entry(self->incidents.next, struct incident, member));
-		self->stats.dropped++;
-	}
+	forget_all(self);
 }
 
 static void back_off(struct kube_events *self, uint64_t at_least_usec)
@@ -327,20 +334,6 @@ void kube_events_report(struct kube_events *events, const struct kube_event *eve
 		arm(events, kube_now_usec(), 1);
 }
 
-static void forget_all(struct kube_events *self)
-{
-	self->call = http_call_free(self->call);
-	self->sending = NULL;
-	while (!list_is_empty(&self->incidents)) {
-		struct incident *incident =
-			list_entry(self->incidents.next, struct incident, member);
-
-		if (incident->waits)
-			self->stats.dropped++;
-		incident_free(self, incident);
-	}
-}
-
 void kube_events_connect(struct kube_events *events, struct http_client *client,
 			 struct kube_access *access)
 {
@@ -380,19 +373,20 @@ void kube_events_set_times(struct kube_events *events, uint64_t aggregate_usec,
 
 int kube_events_new(sd_event *event, const char *node, struct kube_events **ret)
 {
-	CLEANUP(kube_events_freep) struct kube_events *self = calloc(1, sizeof(*self));
+	cleanup_free char *copy = strdup(node);
+	struct kube_events *self = calloc(1, sizeof(*self));
 
-	if (!self)
+	if (!self || !copy) {
+		free(self);
 		return -ENOMEM;
+	}
 	list_init(&self->incidents);
 	self->event = sd_event_ref(event);
+	self->node = TAKE_PTR(copy);
 	self->aggregate_usec = KUBE_EVENT_AGGREGATE_USEC;
 	self->backoff_first_usec = BACKOFF_FIRST_USEC;
 	self->tokens = KUBE_EVENT_PER_MINUTE;
 	self->tokens_usec = kube_now_usec();
-	self->node = strdup(node);
-	if (!self->node)
-		return -ENOMEM;
-	*ret = TAKE_PTR(self);
+	*ret = self;
 	return 0;
 }
