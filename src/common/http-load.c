@@ -5,6 +5,8 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "http-internal.h"
@@ -51,9 +53,41 @@ static int lib_resolve(void *library, struct http_lib *lib)
 	return 0;
 }
 
+/* Debian's libcurl brings GnuTLS along for RTMP, which nobody uses here. Its constructor tests
+ * itself and fills 120 KiB, unless it is told to wait until somebody calls it. */
+static void *lib_dlopen(void)
+{
+	static const char name[] = "GNUTLS_NO_IMPLICIT_INIT";
+	bool was_set = getenv(name) != NULL;
+	void *library;
+
+	if (!was_set)
+		(void)setenv(name, "1", 0);
+	library = dlopen(LIB_NAME, RTLD_NOW | RTLD_LOCAL);
+	if (!was_set)
+		(void)unsetenv(name);
+	return library;
+}
+
+/* 50 KiB of words for errors of OpenSSL's inside. Those of TLS itself, which people get to read,
+ * are separate and stay. */
+static void lib_skip_words(void *library)
+{
+	/* The flag is part of OpenSSL's interface since 1.1.0; its headers are not needed to build.
+	 * libcurl may use another TLS library: then there is no such function. */
+	const uint64_t no_load_crypto_strings = 1;
+	int (*init)(uint64_t options, const void *settings) = NULL;
+	void *symbol = dlsym(library, "OPENSSL_init_crypto");
+
+	if (!symbol)
+		return;
+	memcpy(&init, &symbol, sizeof(symbol));
+	(void)init(no_load_crypto_strings, NULL);
+}
+
 static int lib_open(struct http_lib *lib)
 {
-	void *library = dlopen(LIB_NAME, RTLD_NOW | RTLD_LOCAL);
+	void *library = lib_dlopen();
 	const curl_version_info_data *version;
 	int r;
 
@@ -72,6 +106,7 @@ static int lib_open(struct http_lib *lib)
 			  version->version);
 		return -ENOPKG;
 	}
+	lib_skip_words(library);
 	return lib->global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -ENOPKG;
 }
 
