@@ -214,8 +214,8 @@ static int read_cluster(struct reading *reading, const struct config_node *clust
 static int read_token(struct reading *reading, const struct config_node *user)
 {
 	struct kube_access *access = reading->access;
-	const struct config_node *node;
-	const char *token, *problem;
+	const struct config_node *node = NULL;
+	const char *token = NULL, *problem;
 	int r = path_copy(reading, user, "tokenFile", &access->token_file);
 
 	if (r == 0)
@@ -268,8 +268,9 @@ static int read_user(struct reading *reading, const struct config_node *user)
 
 static int read_context(struct reading *reading)
 {
-	const struct config_node *current, *context, *cluster, *user, *at;
-	const char *name, *cluster_name, *user_name;
+	const struct config_node *current = NULL, *context = NULL, *cluster = NULL;
+	const struct config_node *user = NULL, *at = NULL;
+	const char *name = NULL, *cluster_name = NULL, *user_name = NULL;
 	int r = text_get(reading, reading->root, "current-context", &current, &name);
 
 	if (r < 0)
