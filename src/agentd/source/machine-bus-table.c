@@ -120,7 +120,7 @@ static int on_cgroup(sd_bus_message *message, void *data, sd_bus_error *reterr)
 	if (!machine_answered(machine, message))
 		machine_again(machine);
 	else if (sd_bus_message_read(message, "v", "s", &cgroup) < 0)
-		machines->source.errors++;
+		machines->tree.source.errors++;
 	else
 		machine_set_cgroup(machine, cgroup);
 	machines_update_state(machines);
@@ -129,7 +129,7 @@ static int on_cgroup(sd_bus_message *message, void *data, sd_bus_error *reterr)
 
 static void ask_failed(struct bus_machine *machine, int error)
 {
-	machine->bus->machines->source.errors++;
+	machine->bus->machines->tree.source.errors++;
 	log_debug("cannot ask for machine '%s': %s", machine->path, strerrordesc_np(-error));
 }
 
@@ -229,7 +229,7 @@ void machine_bus_look(struct machine_bus *bus, const char *path, bool is_new)
 	if (!machine) {
 		r = machine_ensure(bus, path, &machine);
 		if (r < 0) {
-			bus->machines->source.errors++;
+			bus->machines->tree.source.errors++;
 			log_debug("ignoring machine '%s': %s", path, strerrordesc_np(-r));
 			return;
 		}

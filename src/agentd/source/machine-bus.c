@@ -46,12 +46,12 @@ void machine_bus_down(struct machine_bus *bus, const char *what, int error)
 	/* One cause may show at several calls. */
 	if (bus->retry)
 		return;
-	bus->machines->source.errors++;
+	bus->machines->tree.source.errors++;
 	bus->backoff_usec = bus->backoff_usec == 0 ? BACKOFF_FIRST_USEC
 						   : MIN(bus->backoff_usec * 2, BACKOFF_MAX_USEC);
 	(void)snprintf(bus->why, sizeof(bus->why), "%s: %s", what, strerrordesc_np(-error));
 	/* The connection is closed by the timer, because this may be one of its callbacks. */
-	r = sd_event_add_time_relative(bus->machines->source.context->event, &bus->retry,
+	r = sd_event_add_time_relative(bus->machines->tree.source.context->event, &bus->retry,
 				       CLOCK_MONOTONIC, bus->backoff_usec, 0, on_retry, bus);
 	if (r < 0)
 		log_error("source machines stays off the bus, its timer cannot be set: %s",
@@ -72,7 +72,7 @@ static int on_machine_new(sd_bus_message *message, void *data, sd_bus_error *ret
 	(void)reterr;
 	if (sd_bus_message_read(message, "so", NULL, &path) < 0)
 		return 0;
-	bus->machines->source.events++;
+	bus->machines->tree.source.events++;
 	bus->list_again |= bus->list != NULL;
 	machine_bus_look(bus, path, true);
 	return 0;
@@ -86,7 +86,7 @@ static int on_machine_removed(sd_bus_message *message, void *data, sd_bus_error 
 	(void)reterr;
 	if (sd_bus_message_read(message, "so", NULL, &path) < 0)
 		return 0;
-	bus->machines->source.events++;
+	bus->machines->tree.source.events++;
 	bus->list_again |= bus->list != NULL;
 	machine_bus_forget(bus, path);
 	machines_update_state(bus->machines);
@@ -152,7 +152,7 @@ static int bus_connect(struct machine_bus *bus)
 
 	if (r < 0)
 		return r;
-	r = sd_bus_attach_event(bus->bus, bus->machines->source.context->event,
+	r = sd_bus_attach_event(bus->bus, bus->machines->tree.source.context->event,
 				SD_EVENT_PRIORITY_NORMAL);
 	if (r < 0)
 		return r;

@@ -9,8 +9,7 @@
 #include "hashmap.h"
 #include "source/machine-bus.h"
 #include "source/machine-look.h"
-#include "source/source-internal.h"
-#include "source/watch-tree.h"
+#include "source/tree-source.h"
 #include "worker/pool.h"
 
 #define MACHINE_VIA_BUS     "machined"
@@ -37,15 +36,10 @@ struct machine {
 };
 
 struct machines {
-	struct source source;
-	uint64_t enabled; /* enum auto_switch */
+	struct tree_source tree; /* machine-tree.c */
+	uint64_t enabled;        /* enum auto_switch */
 	struct hashmap by_cgroup;
-	/* machine-tree.c */
-	struct globs globs;
-	struct watch_tree tree;
-	bool has_tree;
-	sd_event_source *tree_io, *tree_timer;
-	/* machine-bus.c */
+	size_t told; /* of them: to the registry */
 	struct machine_bus bus;
 	/* Looks, one at a time. */
 	struct worker_pool *pool;
@@ -82,6 +76,8 @@ void machines_hear_look(struct machines *self, struct machine_look *look);
 /* Forget all, and tell the registry, which at the end may be gone before its sources. */
 void machines_table_clear(struct machines *self, bool tell);
 
-/* machine-tree.c: 0, or -ENOMEM; *ret_mounted: there is a hierarchy to watch. */
-int machines_tree_open(struct machines *self, bool *ret_mounted);
-void machines_tree_close(struct machines *self);
+/* machine-tree.c */
+extern const struct tree_source_ops machines_tree_ops;
+/* Where the groups of machines may be. 0 or -ENOMEM. */
+int machines_tree_patterns(struct globs *globs);
+struct machines *machines_of(struct tree_source *tree);

@@ -71,13 +71,13 @@ static int machine_ensure(struct machines *self, const char *cgroup, struct mach
 
 static void machine_untell(struct machine *machine)
 {
-	struct source *source = &machine->machines->source;
+	struct machines *self = machine->machines;
 
 	if (!machine->told)
 		return;
-	registry_drop(source->context->registry, source->ops->name, machine->cgroup);
+	registry_drop(self->tree.source.context->registry, source_machine.name, machine->cgroup);
 	machine->told = false;
-	source->workloads--;
+	self->told--;
 }
 
 static void machine_forget(struct machine *machine)
@@ -122,7 +122,7 @@ static void fact_add(struct label *facts, size_t *count, const char *key, char *
 
 static int machine_put(struct machine *machine)
 {
-	struct source *source = &machine->machines->source;
+	struct source *source = &machine->machines->tree.source;
 	struct machine_finding *found = &machine->found;
 	struct label facts[4];
 	struct workload_record record = {
@@ -162,7 +162,7 @@ static void machine_groupless(struct machine *machine)
 /* Tell the registry what is known now. False: the machine is not there, and may be forgotten. */
 static bool machine_tell(struct machine *machine)
 {
-	struct source *source = &machine->machines->source;
+	struct machines *self = machine->machines;
 	int r;
 
 	if (!machine->bus_name && !machine->scope_name && !machine->walked) {
@@ -171,7 +171,7 @@ static bool machine_tell(struct machine *machine)
 	}
 	r = machine_put(machine);
 	if (r >= 0) {
-		source->workloads += !machine->told;
+		self->told += !machine->told;
 		machine->told = true;
 		return true;
 	}
@@ -179,7 +179,7 @@ static bool machine_tell(struct machine *machine)
 	if (r == -ENOENT) {
 		machine_groupless(machine);
 	} else if (r != -ENOSPC) {
-		source->errors++;
+		self->tree.source.errors++;
 		log_debug("ignoring machine '%s': %s", machine->cgroup, strerrordesc_np(-r));
 	}
 	return false;
@@ -222,12 +222,12 @@ bool machines_hear_tree(struct machines *self, const char *cgroup, const char *n
 	int r = machine_ensure(self, cgroup, &machine);
 
 	if (r < 0) {
-		self->source.errors++;
+		self->tree.source.errors++;
 		log_debug("ignoring machine '%s': %s", cgroup, strerrordesc_np(-r));
 		return false;
 	}
 	is_new = !machine->scope_name || !machine->told;
-	text_replace(&machine->scope_name, name, &self->source);
+	text_replace(&machine->scope_name, name, &self->tree.source);
 	there = machine_tell(machine);
 	if (there && is_new) {
 		machine_look_anew(machine);
@@ -261,13 +261,13 @@ void machines_hear_bus(struct machines *self, const char *cgroup, const char *na
 	if (!machine) {
 		r = machine_ensure(self, cgroup, &machine);
 		if (r < 0) {
-			self->source.errors++;
+			self->tree.source.errors++;
 			log_debug("ignoring machine '%s': %s", cgroup, strerrordesc_np(-r));
 			return;
 		}
 	}
-	text_replace(&machine->bus_name, name, &self->source);
-	text_replace(&machine->bus_uuid, uuid && uuid[0] ? uuid : NULL, &self->source);
+	text_replace(&machine->bus_name, name, &self->tree.source);
+	text_replace(&machine->bus_uuid, uuid && uuid[0] ? uuid : NULL, &self->tree.source);
 	machine->bus_leader = leader;
 	if (machine_tell(machine) && is_new)
 		machine_look_anew(machine);
@@ -298,7 +298,7 @@ static void exit_watch(struct machine *machine)
 		machine->pid_fd = -EBADF;
 		return;
 	}
-	r = sd_event_add_io(machine->machines->source.context->event, &machine->exit,
+	r = sd_event_add_io(machine->machines->tree.source.context->event, &machine->exit,
 			    machine->pid_fd, EPOLLIN, on_exit_of_leader, machine);
 	if (r < 0)
 		exit_unwatch(machine);
@@ -332,7 +332,7 @@ static void walk_hear(struct machines *self, struct machine_finding *finding)
 	int r = machine_ensure(self, finding->cgroup, &machine);
 
 	if (r < 0) {
-		self->source.errors++;
+		self->tree.source.errors++;
 		log_debug("ignoring machine '%s': %s", finding->cgroup, strerrordesc_np(-r));
 		return;
 	}
@@ -371,5 +371,5 @@ void machines_table_clear(struct machines *self, bool tell)
 		machine_free(machine);
 	}
 	hashmap_done(&self->by_cgroup);
-	self->source.workloads = 0;
+	self->told = 0;
 }

@@ -15,12 +15,7 @@
 #define WALK_ACCURACY (5 * USEC_PER_SEC)
 #define LOOK_ACCURACY (20 * USEC_PER_MSEC)
 
-static_assert(offsetof(struct machines, source) == 0, "the source is allocated as its whole");
-
-static struct machines *machines_of(struct source *source)
-{
-	return container_of(source, struct machines, source);
-}
+static_assert(offsetof(struct machines, tree) == 0, "the source is allocated as its whole");
 
 uint64_t machines_now(void)
 {
@@ -36,7 +31,7 @@ static void state_machines(const struct machines *self, char *text, size_t size)
 	static const char *const ways[] = { MACHINE_VIA_BUS, MACHINE_VIA_SCOPE,
 					    MACHINE_VIA_PROCESS };
 	const struct machine *machine;
-	size_t total = self->source.workloads, length;
+	size_t total = self->told, length;
 
 	if (total == 0) {
 		(void)snprintf(text, size, "no machines here yet");
@@ -59,25 +54,16 @@ static void state_machines(const struct machines *self, char *text, size_t size)
 		(void)snprintf(text + length, size - length, ")");
 }
 
-static const char *tree_trouble(const struct machines *self)
-{
-	if (!self->tree.incomplete)
-		return NULL;
-	if (self->tree.out_of_watches)
-		return "no inotify watch left: raise sysctl fs.inotify.max_user_watches";
-	if (self->tree.out_of_instances)
-		return "no inotify instance left: raise sysctl fs.inotify.max_user_instances";
-	return "not all cgroups can be read or watched";
-}
-
 void machines_update_state(struct machines *self)
 {
-	const char *trouble = self->has_tree ? tree_trouble(self) : NULL;
+	struct source *source = &self->tree.source;
 	char text[96], shared[128] = "";
 
-	/* Of many answers of a bus the last one counts. */
-	if (!self->has_tree ||
-	    (self->source.state == SOURCE_STARTING && !machine_bus_is_settled(&self->bus)))
+	source->workloads = self->told;
+	/* While the tree is incomplete its own state is told; of many answers of a bus the last one
+	 * counts. */
+	if (!self->tree.has_tree || self->tree.tree.incomplete ||
+	    (source->state == SOURCE_STARTING && !machine_bus_is_settled(&self->bus)))
 		return;
 	state_machines(self, text, sizeof(text));
 	if (self->shared == 1)
@@ -89,13 +75,10 @@ void machines_update_state(struct machines *self)
 			       "; %zu QEMU processes in shared groups: give each one of its own, "
 			       "e.g. systemd-run --scope",
 			       self->shared);
-	if (trouble)
-		source_set_state(&self->source, SOURCE_DOWN, "%s; looking every 10 s instead; %s",
-				 trouble, text);
-	else if (!self->walked || !machine_bus_is_settled(&self->bus))
-		source_set_state(&self->source, SOURCE_STARTING, "looking; %s", text);
+	if (!self->walked || !machine_bus_is_settled(&self->bus))
+		source_set_state(source, SOURCE_STARTING, "looking; %s", text);
 	else
-		source_set_state(&self->source, SOURCE_READY, "%s%s%s%s", text, shared,
+		source_set_state(source, SOURCE_READY, "%s%s%s%s", text, shared,
 				 self->bus.why[0] ? "; " : "", self->bus.why);
 }
 
@@ -103,7 +86,7 @@ void machines_update_state(struct machines *self)
 static bool walks_go_on(const struct machines *self)
 {
 	return self->enabled == SWITCH_TRUE || self->by_cgroup.count > 0 || self->qemu_seen ||
-	       faccessat(self->source.context->root->root, "dev/kvm", F_OK, 0) == 0;
+	       faccessat(self->tree.source.context->root->root, "dev/kvm", F_OK, 0) == 0;
 }
 
 static void look_start(struct machines *self, bool walk);
@@ -117,7 +100,7 @@ static void on_looked(void *data, void *job, int result)
 	self->look = NULL;
 	self->walk_again = false;
 	if (result < 0) {
-		self->source.errors++;
+		self->tree.source.errors++;
 		log_debug("cannot look at the machines' processes: %s", strerrordesc_np(-result));
 	} else {
 		if (look->walk) {
@@ -157,7 +140,7 @@ DEFINE_CLEANUP(struct machine_look *, machine_look_free);
 
 static int look_add(struct machines *self, bool walk)
 {
-	const struct source_context *context = self->source.context;
+	const struct source_context *context = self->tree.source.context;
 	CLEANUP(machine_look_freep) struct machine_look *look = NULL;
 	int r;
 
@@ -188,7 +171,7 @@ static void look_start(struct machines *self, bool walk)
 	if (r >= 0)
 		return;
 	/* What the names say is known without it. */
-	self->source.errors++;
+	self->tree.source.errors++;
 	log_warning("cannot look at the machines' processes, trying again in a minute: %s",
 		    strerrordesc_np(-r));
 	self->walked = true;
@@ -250,7 +233,7 @@ void machines_arm(struct machines *self)
 	self->armed_usec = due;
 	if (due == UINT64_MAX)
 		return;
-	r = sd_event_add_time(self->source.context->event, &self->timer, CLOCK_MONOTONIC, due,
+	r = sd_event_add_time(self->tree.source.context->event, &self->timer, CLOCK_MONOTONIC, due,
 			      accuracy, on_timer, self);
 	if (r < 0)
 		log_error("source machines has no clock: %s", strerrordesc_np(-r));
@@ -268,7 +251,7 @@ void machines_arm_by(struct machines *self, uint64_t due_usec)
 static void machines_stop(struct machines *self, bool tell)
 {
 	self->timer = sd_event_source_disable_unref(self->timer);
-	machines_tree_close(self);
+	tree_source_close(&self->tree);
 	self->pool = worker_pool_free(self->pool);
 	self->look = machine_look_free(self->look);
 	machine_bus_close(&self->bus);
@@ -281,8 +264,7 @@ static void machines_stop(struct machines *self, bool tell)
 
 static int machines_apply(struct source *source, const struct settings *settings)
 {
-	struct machines *self = machines_of(source);
-	bool mounted = false;
+	struct machines *self = machines_of(tree_source_of(source));
 	int r;
 
 	self->enabled = settings->machines_enabled;
@@ -291,14 +273,21 @@ static int machines_apply(struct source *source, const struct settings *settings
 		source_set_state(source, SOURCE_OFF, "sources.machines.enabled is false");
 		return 0;
 	}
-	machine_bus_refresh(&self->bus);
-	r = machines_tree_open(self, &mounted);
-	if (r < 0)
-		return r;
-	if (!mounted) {
+	if (source->context->hierarchy->mode == HIERARCHY_NONE) {
 		machines_stop(self, true);
 		source_set_state(source, self->enabled == SWITCH_TRUE ? SOURCE_DOWN : SOURCE_OFF,
-				 "no cgroup hierarchy with cpu or memory is mounted");
+				 "no cgroup file system is mounted");
+		return 0;
+	}
+	tree_source_close(&self->tree);
+	machine_bus_refresh(&self->bus);
+	r = machines_tree_patterns(&self->tree.globs);
+	if (r == 0)
+		r = tree_source_open(&self->tree);
+	if (r < 0)
+		return r;
+	if (self->tree.tree.mount_count == 0) {
+		machines_stop(self, true); /* down: tree_source_open() has said why */
 		return 0;
 	}
 	look_start(self, true);
@@ -309,24 +298,27 @@ static int machines_apply(struct source *source, const struct settings *settings
 
 static struct source *machines_free(struct source *source)
 {
+	struct machines *self;
+
 	if (!source)
 		return NULL;
-	machines_stop(machines_of(source), false);
-	free(machines_of(source));
+	self = machines_of(tree_source_of(source));
+	machines_stop(self, false);
+	free(self);
 	return NULL;
 }
 
 static int machines_new(const struct source_context *context, struct source **ret)
 {
-	struct machines *self = calloc(1, sizeof(*self));
+	struct machines *self;
+	int r = tree_source_new(&source_machine, &machines_tree_ops, sizeof(struct machines),
+				context, ret);
 
-	if (!self)
-		return -ENOMEM;
-	self->source.ops = &source_machine;
-	self->source.context = context;
+	if (r < 0)
+		return r;
+	self = machines_of(tree_source_of(*ret));
 	self->armed_usec = UINT64_MAX;
 	machine_bus_init(&self->bus, self);
-	*ret = &self->source;
 	return 0;
 }
 

@@ -126,7 +126,7 @@ static void test_machine_host_without_any_is_not_woken_up(void **state)
 
 	machine_ready(m, SWITCH_AUTO);
 	assert_null(machines->timer);
-	assert_null(machines->tree_timer);
+	assert_null(machines->tree.timer);
 	assert_null(machines->bus.retry);
 	assert_int_equal(m->rig.source->errors, 0);
 	/* QEMU was seen, though it is nobody's. */
