@@ -250,6 +250,35 @@ static void test_actuator_target_gone_writes_nothing(void **state)
 	world_close(&world);
 }
 
+/* Whoever asks: the kubelet does not start when it cannot write the weights of its own groups. */
+static void test_actuator_claim_idle_of_the_kubelets_groups_is_refused(void **state)
+{
+	static const char *const paths[] = { "pods/kubepods.slice",
+					     "pods/kubepods.slice/kubepods-besteffort.slice" };
+	struct actuator_stats stats;
+	struct world world;
+
+	(void)state;
+	world_open(&world, 2);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		char path[PATH_MAX];
+
+		world_path(&world, paths[i], "", path, sizeof(path));
+		assert_int_equal(mkdir(path, 0755), 0);
+		world_set(&world, paths[i], "cpu.idle", "0");
+		world_set(&world, paths[i], "cpu.weight", "100");
+		assert_errno(world_claim_at(&world, "one", 30 + i, paths[i], KNOB_CPU_IDLE, 1, 0),
+			     EPERM);
+		assert_knob(&world, paths[i], "cpu.idle", "0");
+		/* What they can write over is theirs to claim. */
+		assert_ok(world_claim_at(&world, "one", 30 + i, paths[i], KNOB_CPU_WEIGHT, 2, 0));
+		assert_knob(&world, paths[i], "cpu.weight", "2");
+	}
+	stats = world_stats(&world);
+	assert_int_equal(stats.claims, ARRAY_SIZE(paths));
+	world_close(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -263,6 +292,7 @@ int main(void)
 		cmocka_unit_test(test_actuator_sum_never_lowers_an_ancestor),
 		cmocka_unit_test(test_actuator_top_down_child_is_restored_to_its_own),
 		cmocka_unit_test(test_actuator_target_gone_writes_nothing),
+		cmocka_unit_test(test_actuator_claim_idle_of_the_kubelets_groups_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
