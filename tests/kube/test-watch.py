@@ -121,6 +121,44 @@ def test_changes(rig, daemon, pods):
     kube.pod_delete("elsewhere")
 
 
+def test_events(rig, daemon, pods):
+    """What `kubectl describe pod` shows: one for an incident, however often it happens."""
+    def about(uid):
+        return {(event["reason"], event["type"]): event for event in rig.kube.events("default")
+                if event["involvedObject"]["uid"] == uid}
+
+    uid = rig.pod("torn", {"berth/qos": "high", "volcano.sh/qos-level": "BE"})
+    conflict = ("BerthAnnotationConflict", "Warning")
+    wait_until(lambda: conflict in about(uid), "an Event about a conflict")
+    event = about(uid)[conflict]
+    check(event["source"] == {"component": "berthd", "host": "node1"}, f"{event}")
+    check((event["involvedObject"]["kind"], event["involvedObject"]["name"], event["count"]) ==
+          ("Pod", "torn", 1) and "high" in event["message"], f"{event}")
+    malformed = ("BerthAnnotationMalformed", "Warning")
+    rig.kube.annotate("torn", {"berth/qos": "urgent", "volcano.sh/qos-level": None})
+    wait_until(lambda: malformed in about(uid), "an Event about a malformed value")
+    check("urgent" in about(uid)[malformed]["message"], f"{about(uid)}")
+    check(len(about(uid)) == 2, f"{about(uid)}")
+    rig.remove("torn", uid)
+
+
+def test_events_refused(rig, daemon, pods):
+    """Without the right to create them: one line, and everything else as ever."""
+    rig.kube.service_account("kube-system", "mute")
+    rig.kube.may("kube-system", "mute", RULES[:1])
+    config = rig.kube.kubeconfig("mute.kubeconfig", token=rig.kube.token("kube-system", "mute"))
+    torn = [rig.pod(f"torn-{number}", {"berth/qos": "urgent"}) for number in range(3)]
+    with rig.node(config) as other:
+        other.start()
+        other.wait_ready("5 pods", 60)
+        wait_until(lambda: other.lines("no Events about pods") == 1, "a line about Events")
+        check("create on events" in other.log_text(), "what is missing is not said")
+        check(other.is_ready("5 pods"), f"{other.source()}")
+    for number, uid in enumerate(torn):
+        rig.remove(f"torn-{number}", uid)
+    daemon.wait_ready("2 pods")
+
+
 def test_bookmark(rig, daemon, pods):
     """Nothing happens to this node's pods for a minute, and the watch is told so."""
     before = daemon.lines("bookmark")
@@ -322,10 +360,10 @@ def main():
             pods = {"work": rig.pod("work", BATCH), "web": rig.pod("web", HIGH)}
             with rig.node() as daemon:
                 daemon.start()
-                for test in (test_pods_that_are_there, test_changes, test_bookmark,
-                             test_api_restarts, test_api_ends_in_order, test_etcd_is_away,
-                             test_frozen, test_tokens, test_rbac, test_wrong_node,
-                             test_client_certificate, test_many):
+                for test in (test_pods_that_are_there, test_changes, test_events,
+                             test_events_refused, test_bookmark, test_api_restarts,
+                             test_api_ends_in_order, test_etcd_is_away, test_frozen, test_tokens,
+                             test_rbac, test_wrong_node, test_client_certificate, test_many):
                     test(rig, daemon, pods)
                     print(f"ok {test.__name__}", flush=True)
                 check(daemon.stop() == 0, "berthd did not end well")
