@@ -12,16 +12,18 @@
 #include "limit.h"
 #include "macro.h"
 
-__attribute__((format(printf, 4, 5))) static int fail(char *why, size_t why_size, int error,
-						      const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void explain(char *why, size_t why_size,
+							  const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
 	(void)vsnprintf(why, why_size, format, arguments);
 	va_end(arguments);
-	return error;
 }
+
+/* An expression, so that an analyzer sees which error it is. */
+#define FAIL(error, ...) (explain(why, why_size, __VA_ARGS__), (error))
 
 static bool is_set(const char *text)
 {
@@ -135,14 +137,12 @@ static int read_limited(const char *path, const char *what, char *why, size_t wh
 	int r = file_read_all(AT_FDCWD, path, &text, &length);
 
 	if (r == -EFBIG || (r >= 0 && length > LIMIT_KUBECONFIG_BYTES))
-		return fail(why, why_size, -EFBIG, "%s '%s' is larger than %u bytes", what, path,
+		return FAIL(-EFBIG, "%s '%s' is larger than %u bytes", what, path,
 			    LIMIT_KUBECONFIG_BYTES);
 	if (r < 0)
-		return fail(why, why_size, r, "cannot read %s '%s': %s", what, path,
-			    strerrordesc_np(-r));
+		return FAIL(r, "cannot read %s '%s': %s", what, path, strerrordesc_np(-r));
 	if (strlen(text) != length)
-		return fail(why, why_size, -EINVAL, "%s '%s' is no text: it holds a NUL", what,
-			    path);
+		return FAIL(-EINVAL, "%s '%s' is no text: it holds a NUL", what, path);
 	*ret = TAKE_PTR(text);
 	return 0;
 }
@@ -161,8 +161,11 @@ static int account_server(struct kube_access *access, char *why, size_t why_size
 {
 	const char *host = getenv("KUBERNETES_SERVICE_HOST"), *problem;
 	const char *port = getenv("KUBERNETES_SERVICE_PORT");
-	bool is_v6 = strchr(host, ':') && host[0] != '[';
+	bool is_v6;
 
+	if (!host)
+		return FAIL(-ENOENT, "KUBERNETES_SERVICE_HOST is not set: this is no pod");
+	is_v6 = strchr(host, ':') && host[0] != '[';
 	if (asprintf(&access->server, "https://%s%s%s:%s", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
 		     is_set(port) ? port : "443") < 0) {
 		access->server = NULL; /* undefined after a failure */
@@ -170,7 +173,7 @@ static int account_server(struct kube_access *access, char *why, size_t why_size
 	}
 	problem = kube_server_problem(access->server);
 	if (problem)
-		return fail(why, why_size, -EINVAL,
+		return FAIL(-EINVAL,
 			    "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT make '%s': %s",
 			    access->server, problem);
 	return 0;
@@ -210,7 +213,7 @@ static int from_policy(const struct kube_access_options *options, char *why, siz
 	int r;
 
 	if (!is_set(server))
-		return fail(why, why_size, -ENOENT,
+		return FAIL(-ENOENT,
 			    "nothing says where Kubernetes is: set sources.kubernetes.kubeconfig, "
 			    "or server and token_file beside it, or run as a pod");
 	access = calloc(1, sizeof(*access));
@@ -252,8 +255,7 @@ static int override(struct kube_access *access, const struct kube_access_options
 		return r;
 	problem = kube_server_problem(access->server);
 	if (problem)
-		return fail(why, why_size, -EINVAL, "sources.kubernetes.server '%s': %s",
-			    access->server, problem);
+		return FAIL(-EINVAL, "sources.kubernetes.server '%s': %s", access->server, problem);
 	length = strlen(access->server);
 	while (length > 0 && access->server[length - 1] == '/')
 		access->server[--length] = '\0';
@@ -266,15 +268,16 @@ int kube_access_new_at(const struct kube_access_options *options, const char *ac
 	cleanup_kube_access struct kube_access *access = NULL;
 	int r;
 
-	(void)fail(why, why_size, 0, "out of memory");
+	explain(why, why_size, "out of memory");
 	if (is_set(options->kubeconfig))
 		r = from_kubeconfig(options->kubeconfig, why, why_size, &access);
 	else if (account_is_there(account_dir))
 		r = from_account(account_dir, why, why_size, &access);
 	else
 		r = from_policy(options, why, why_size, &access);
-	if (r == 0)
-		r = override(access, options, why, why_size);
+	if (r < 0)
+		return r;
+	r = override(access, options, why, why_size);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(access);
@@ -287,53 +290,68 @@ int kube_access_new(const struct kube_access_options *options, char *why, size_t
 	return kube_access_new_at(options, KUBE_ACCOUNT_DIR, why, why_size, ret);
 }
 
-/* The file's text into *slot, or what was written in the kubeconfig; NULL in *ret if neither. */
+/* The file's text into *slot. */
+static int pem_read(const char *path, const char *what, const char *kind, char **slot, char *why,
+		    size_t why_size)
+{
+	char *text = NULL;
+	int r = read_limited(path, what, why, why_size, &text);
+
+	if (r < 0 || !text)
+		return r;
+	free(*slot);
+	*slot = text;
+	if (kube_pem_holds(text, kind))
+		return 0;
+	return FAIL(-EINVAL, "%s '%s' holds no PEM %s", what, path,
+		    strcmp(kind, "CERTIFICATE") == 0 ? "certificate" : "private key");
+}
+
+/* What was written in the kubeconfig, or the file's text; NULL in *ret if neither. */
 static int identity_pem(const char *pem, const char *path, const char *what, const char *kind,
 			char **slot, char *why, size_t why_size, const char **ret)
 {
-	cleanup_free char *text = NULL;
 	int r;
 
 	*ret = pem;
 	if (pem || !path)
 		return 0;
-	r = read_limited(path, what, why, why_size, &text);
-	if (r < 0)
+	r = pem_read(path, what, kind, slot, why, why_size);
+	*ret = r < 0 ? NULL : *slot;
+	return r;
+}
+
+static int token_read(struct kube_access *access, char *why, size_t why_size)
+{
+	const char *problem;
+	char *text = NULL;
+	size_t length;
+	int r = read_limited(access->token_file, "the token file", why, why_size, &text);
+
+	if (r < 0 || !text)
 		return r;
-	if (!kube_pem_holds(text, kind))
-		return fail(why, why_size, -EINVAL, "%s '%s' holds no PEM %s", what, path,
-			    strcmp(kind, "CERTIFICATE") == 0 ? "certificate" : "private key");
-	free(*slot);
-	*slot = TAKE_PTR(text);
-	*ret = *slot;
-	return 0;
+	free(access->read_token);
+	access->read_token = text;
+	length = strlen(text);
+	while (length > 0 && strchr(" \t\r\n", text[length - 1]))
+		text[--length] = '\0';
+	problem = kube_token_problem(text);
+	if (!problem)
+		return 0;
+	return FAIL(-EINVAL, "the token file '%s' %s", access->token_file, problem);
 }
 
 static int identity_token(struct kube_access *access, char *why, size_t why_size, const char **ret)
 {
-	cleanup_free char *text = NULL;
-	const char *problem;
-	size_t length;
 	int r;
 
 	*ret = access->token;
 	/* As client-go has it: the file counts before the text. */
 	if (!access->token_file)
 		return 0;
-	r = read_limited(access->token_file, "the token file", why, why_size, &text);
-	if (r < 0)
-		return r;
-	length = strlen(text);
-	while (length > 0 && strchr(" \t\r\n", text[length - 1]))
-		text[--length] = '\0';
-	problem = kube_token_problem(text);
-	if (problem)
-		return fail(why, why_size, -EINVAL, "the token file '%s' %s", access->token_file,
-			    problem);
-	free(access->read_token);
-	access->read_token = TAKE_PTR(text);
-	*ret = access->read_token;
-	return 0;
+	r = token_read(access, why, why_size);
+	*ret = r < 0 ? NULL : access->read_token;
+	return r;
 }
 
 int kube_access_identity(struct kube_access *access, char *why, size_t why_size,
@@ -342,7 +360,7 @@ int kube_access_identity(struct kube_access *access, char *why, size_t why_size,
 	struct http_identity identity = { .server_name = access->server_name };
 	int r;
 
-	(void)fail(why, why_size, 0, "out of memory");
+	explain(why, why_size, "out of memory");
 	r = identity_pem(access->ca_pem, access->ca_file, "the certificate authority",
 			 "CERTIFICATE", &access->read_ca, why, why_size, &identity.ca_pem);
 	if (r == 0)

@@ -48,19 +48,25 @@ static int text_get(struct reading *reading, const struct config_node *node, con
 	return 0;
 }
 
+ANALYZER_LEAK_IGNORE_BEGIN
 static int text_copy(struct reading *reading, const struct config_node *node, const char *key,
 		     char **slot)
 {
 	const struct config_node *value;
-	const char *text;
+	const char *text = NULL;
+	char *copy;
 	int r = text_get(reading, node, key, &value, &text);
 
 	if (r < 0 || !text)
 		return r;
+	copy = strdup(text);
+	if (!copy)
+		return -ENOMEM;
 	free(*slot);
-	*slot = strdup(text);
-	return *slot ? 0 : -ENOMEM;
+	*slot = copy;
+	return 0;
 }
+ANALYZER_LEAK_IGNORE_END
 
 /* From the kubeconfig's directory. */
 static int path_copy(struct reading *reading, const struct config_node *node, const char *key,
@@ -80,33 +86,35 @@ static int path_copy(struct reading *reading, const struct config_node *node, co
 	return 0;
 }
 
+static int pem_decode(struct reading *reading, const struct config_node *value, const char *key,
+		      const char *what, char **slot)
+{
+	size_t size = 0;
+	int r;
+
+	free(*slot);
+	*slot = NULL;
+	r = base64_decode(value->scalar, slot, &size);
+	if (r == -EINVAL)
+		config_errors_add(&reading->errors, value, key, "this is not base64");
+	if (r < 0 || !*slot)
+		return r;
+	if (strlen(*slot) == size && kube_pem_holds(*slot, what))
+		return 0;
+	config_errors_add(&reading->errors, value, key,
+			  "holds no PEM %s: it is base64 of the text that begins with '-----BEGIN'",
+			  strcmp(what, "CERTIFICATE") == 0 ? "certificate" : "private key");
+	return -EINVAL;
+}
+
 static int pem_copy(struct reading *reading, const struct config_node *node, const char *key,
 		    const char *what, char **slot)
 {
-	cleanup_free char *pem = NULL;
-	const struct config_node *value;
-	const char *text;
-	size_t size = 0;
+	const struct config_node *value = NULL;
+	const char *text = NULL;
 	int r = text_get(reading, node, key, &value, &text);
 
-	if (r < 0 || !text)
-		return r;
-	r = base64_decode(text, &pem, &size);
-	if (r == -EINVAL) {
-		config_errors_add(&reading->errors, value, key, "this is not base64");
-		return r;
-	}
-	if (r < 0)
-		return r;
-	if (strlen(pem) != size || !kube_pem_holds(pem, what)) {
-		config_errors_add(&reading->errors, value, key,
-				  "holds no PEM %s: it is base64 of the text that begins with "
-				  "'-----BEGIN'",
-				  strcmp(what, "CERTIFICATE") == 0 ? "certificate" : "private key");
-		return -EINVAL;
-	}
-	*slot = TAKE_PTR(pem);
-	return 0;
+	return r < 0 || !text ? r : pem_decode(reading, value, key, what, slot);
 }
 
 /* KEY-data, or else KEY, a file. */
@@ -179,9 +187,10 @@ static int read_cluster(struct reading *reading, const struct config_node *clust
 	static const char *const refused[][2] = {
 		{ "proxy-url", "Berth uses no proxies: name a server that it reaches itself" },
 	};
-	const struct config_node *skip = given(cluster, "insecure-skip-tls-verify"), *node;
+	const struct config_node *skip = given(cluster, "insecure-skip-tls-verify");
+	const struct config_node *node = NULL;
 	struct kube_access *access = reading->access;
-	const char *server, *problem;
+	const char *server = NULL, *problem;
 	int r = refuse_given(reading, cluster, refused, ARRAY_SIZE(refused));
 
 	if (r == 0)
