@@ -37,7 +37,12 @@ int unit_bus_open(struct unit_pins *pins)
 	r = sd_bus_set_exit_on_disconnect(pins->bus, 0);
 	if (r >= 0)
 		r = sd_bus_set_method_call_timeout(pins->bus, LIMIT_UNIT_CALL_USEC);
-	if (r >= 0 && pins->context.event)
+	/* What was set is taken back after the loop has ended, and a loop that has ended takes no
+	 * bus. */
+	if (r >= 0)
+		r = sd_bus_set_close_on_exit(pins->bus, 0);
+	if (r >= 0 && pins->context.event &&
+	    sd_event_get_state(pins->context.event) != SD_EVENT_FINISHED)
 		r = sd_bus_attach_event(pins->bus, pins->context.event, SD_EVENT_PRIORITY_IDLE);
 	if (r < 0)
 		pins->bus = sd_bus_close_unref(pins->bus);
