@@ -255,6 +255,8 @@ metrics: {{listen: ""}}
 sources:
   cgroups: {{paths: ["{groups.glob()}"]}}
   units: {{enabled: false}}
+  kubernetes: {{enabled: false}}
+  machines: {{enabled: false}}
 rules:
   - {{match: {{cgroup: "*/batch*"}}, qos: batch}}
   - {{match: {{cgroup: "*/online*"}}, qos: high}}
