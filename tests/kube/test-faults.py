@@ -9,12 +9,12 @@ import shutil
 import socket
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import credentials
 import faults
 import pki
 import wire
-from concurrent.futures import ThreadPoolExecutor
 from faultserver import FaultServer, Feed, close, cut, head, reply, reset, stall
 from kubetest import arguments, check, skip, wait_until
 from node import Node, PodGroups

@@ -7,7 +7,12 @@
 #include "kube/status.h"
 #include "log.h"
 
-#define RBAC_HINT "kubectl apply -k conf/kubernetes, or see docs/kubernetes.md"
+#define RBAC_APISERVER                                                       \
+	"get, list and watch on pods: kubectl apply -k conf/kubernetes, or " \
+	"see docs/kubernetes.md"
+#define RBAC_KUBELET                                                                      \
+	"get on nodes/proxy: kubectl apply -f conf/kubernetes/rbac-kubelet.yaml, or see " \
+	"docs/kubernetes.md"
 
 static int on_pod(void *data, enum pod_event event, struct kube_pod *pod)
 {
@@ -166,10 +171,8 @@ static void explain_status(const struct reflector *self, long status, char *text
 			"it expired, or of another cluster?",
 			origin);
 	else if (status == 403)
-		(void)snprintf(text, size, "403 Forbidden (%s): %s; RBAC: %s: %s", origin, message,
-			       kubelet ? "it needs get on nodes/proxy"
-				       : "it needs get, list and watch on pods",
-			       RBAC_HINT);
+		(void)snprintf(text, size, "403 Forbidden (%s): %s; RBAC: it needs %s", origin,
+			       message, kubelet ? RBAC_KUBELET : RBAC_APISERVER);
 	else if (status == 404)
 		(void)snprintf(text, size, "404 Not Found: %s; is this the %s's address?", message,
 			       kubelet ? "kubelet" : "apiserver");

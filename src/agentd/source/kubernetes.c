@@ -186,16 +186,12 @@ static int open_access(struct kubernetes *self, char *why, size_t size)
 	};
 	int r;
 
-	if (self->via == VIA_KUBELET) {
+	/* Before the one of a kubeconfig or a service account, which is the apiserver's. */
+	if (self->via == VIA_KUBELET && !self->server[0]) {
 		(void)snprintf(kubelet, sizeof(kubelet), "https://%s:%d", self->node, KUBELET_PORT);
-		options.default_server = kubelet;
+		options.server = kubelet;
 	}
 	r = kube_access_new(&options, why, size, &self->access);
-	if (r == -ENOENT && !kube_access_is_given(&options))
-		(void)snprintf(why, size,
-			       "no service account, kubeconfig or server: set "
-			       "sources.kubernetes.kubeconfig, or server with token_file and "
-			       "ca_file");
 	if (r < 0)
 		return r;
 	r = http_client_new(self->source.context->event, "berthd/" BERTH_VERSION, &self->client);

@@ -256,18 +256,10 @@ static void test_kubernetes_failure_keeps_what_is_known(void **state)
 	assert_true(rig->source->errors >= 1);
 }
 
-static void test_kubernetes_kubeconfig_may_come_later(void **state)
+static void write_kubeconfig(const struct rig *rig)
 {
-	struct rig *rig = *state;
-	FILE *file;
+	FILE *file = fopen(rig->path, "we");
 
-	serve(rig, 0, one_pod);
-	rig->tree->settings.kubernetes_server = empty;
-	(void)snprintf(rig->path, sizeof(rig->path), "%s/kubeconfig", rig->tree->path);
-	rig->tree->settings.kubernetes_kubeconfig = rig->path;
-	apply(rig);
-	assert_detail(rig, SOURCE_DOWN, rig->path);
-	file = fopen(rig->path, "we");
 	assert_non_null(file);
 	(void)fprintf(file,
 		      "apiVersion: v1\nkind: Config\ncurrent-context: c\n"
@@ -276,6 +268,19 @@ static void test_kubernetes_kubeconfig_may_come_later(void **state)
 		      "contexts: [{name: c, context: {cluster: k, user: u}}]\n",
 		      rig->server);
 	assert_int_equal(fclose(file), 0);
+}
+
+static void test_kubernetes_kubeconfig_may_come_later(void **state)
+{
+	struct rig *rig = *state;
+
+	serve(rig, 0, one_pod);
+	rig->tree->settings.kubernetes_server = empty;
+	(void)snprintf(rig->path, sizeof(rig->path), "%s/kubeconfig", rig->tree->path);
+	rig->tree->settings.kubernetes_kubeconfig = rig->path;
+	apply(rig);
+	assert_detail(rig, SOURCE_DOWN, rig->path);
+	write_kubeconfig(rig);
 	run_until(rig, rig->source->state == SOURCE_READY);
 	assert_non_null(strstr(script_request(rig->scripts[0], 0), "Bearer abc"));
 }
@@ -314,6 +319,14 @@ static void test_kubernetes_kubelet_without_a_server_is_on_this_node(void **stat
 	rig->tree->settings.kubernetes_via = VIA_KUBELET;
 	apply(rig);
 	assert_detail(rig, SOURCE_STARTING, "https://node1:10250");
+	/* A kubeconfig tells who we are; where it leads is the apiserver. */
+	serve(rig, 0, one_pod);
+	rig->tree->settings.kubernetes_server = empty;
+	(void)snprintf(rig->path, sizeof(rig->path), "%s/kubeconfig", rig->tree->path);
+	write_kubeconfig(rig);
+	rig->tree->settings.kubernetes_kubeconfig = rig->path;
+	apply(rig);
+	assert_detail(rig, SOURCE_STARTING, "https://node1:10250: by kubeconfig");
 }
 
 static void report(struct rig *rig)
