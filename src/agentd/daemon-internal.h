@@ -38,6 +38,7 @@ struct daemon {
 	struct host *host;
 	struct pods *pods;
 	struct kube_events *events;
+	sd_event_source *trim; /* memory, once the sources have settled */
 	struct source_context source_context;
 	struct source *sources[DAEMON_SOURCES];
 	size_t source_count;

@@ -20,6 +20,8 @@
 #include "macro.h"
 #include "trim.h"
 
+#define TRIM_DELAY_USEC (4 * USEC_PER_SEC)
+
 #define CONTROL_SOCKET "control.sock"
 #define CONTROL_MODE   0660
 #define CONTROL_GROUP  "berth"
@@ -177,6 +179,35 @@ static void daemon_fill_control(struct daemon *daemon)
 	};
 }
 
+static int daemon_on_trim(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)source;
+	(void)usec;
+	(void)data;
+	memory_trim();
+	return 0;
+}
+
+/* The pods of a node came all at once, with libraries that only their first use needs. Their file
+ * is written first. */
+static void daemon_on_settled(void *data)
+{
+	struct daemon *daemon = data;
+	int r;
+
+	if (daemon->trim) {
+		r = sd_event_source_set_time_relative(daemon->trim, TRIM_DELAY_USEC);
+		if (r >= 0)
+			r = sd_event_source_set_enabled(daemon->trim, SD_EVENT_ONESHOT);
+	} else {
+		r = sd_event_add_time_relative(daemon->event, &daemon->trim, CLOCK_MONOTONIC,
+					       TRIM_DELAY_USEC, USEC_PER_SEC, daemon_on_trim,
+					       daemon);
+	}
+	if (r < 0)
+		log_debug("memory is not given back: %s", strerror(-r));
+}
+
 static int daemon_new_sources(struct daemon *daemon)
 {
 	int r = pods_new(daemon->event, &daemon->registry, daemon->state_fd, &daemon->pods);
@@ -195,6 +226,8 @@ static int daemon_new_sources(struct daemon *daemon)
 		.registry = &daemon->registry,
 		.pods = daemon->pods,
 		.events = daemon->events,
+		.settled = daemon_on_settled,
+		.settled_data = daemon,
 	};
 	for (size_t i = 0; i < DAEMON_SOURCES; i++) {
 		r = source_table[i]->new (&daemon->source_context,
@@ -353,6 +386,7 @@ static void daemon_done(struct daemon *daemon)
 	for (size_t i = 0; i < daemon->source_count; i++)
 		(void)daemon->sources[i]->ops->free(daemon->sources[i]);
 	(void)pods_free(daemon->pods);
+	daemon->trim = sd_event_source_disable_unref(daemon->trim);
 	(void)host_free(daemon->host);
 	(void)kube_events_free(daemon->events);
 	if (daemon->actuator) {

@@ -125,6 +125,7 @@ static void on_gone(void *data, const struct kube_pod *pod)
 static void on_state(void *data, enum reflector_state state, const char *detail)
 {
 	struct kubernetes *self = data;
+	const struct source_context *context = self->source.context;
 
 	switch (state) {
 	case REFLECTOR_WAITING:
@@ -136,6 +137,8 @@ static void on_state(void *data, enum reflector_state state, const char *detail)
 		break;
 	case REFLECTOR_SYNCED:
 		(void)snprintf(self->synced, sizeof(self->synced), "%s", detail);
+		if (self->source.state != SOURCE_READY && context->settled)
+			context->settled(context->settled_data);
 		tell_ready(self);
 		break;
 	case REFLECTOR_FAILED:

@@ -29,6 +29,10 @@ struct source_context {
 	struct registry *registry;
 	struct pods *pods;          /* fed by kubernetes and kubepods; never NULL in the daemon */
 	struct kube_events *events; /* connected by kubernetes; may be NULL */
+	/* A source has taken in all at once what it will only be told changes of now. May be NULL.
+	 */
+	void (*settled)(void *data);
+	void *settled_data;
 };
 
 struct source {
