@@ -49,15 +49,19 @@ int unit_bus_open(struct unit_pins *pins)
 	return MIN(r, 0);
 }
 
+static bool error_is_absence(const sd_bus_error *error)
+{
+	return sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
+	       sd_bus_error_has_name(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
+	       sd_bus_error_has_name(error, SD_BUS_ERROR_NO_SERVER);
+}
+
 /* Of systemd itself, gone or stuck, and not of what was asked. */
 static bool error_is_of_bus(const sd_bus_error *error)
 {
 	return sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY) ||
 	       sd_bus_error_has_name(error, SD_BUS_ERROR_TIMEOUT) ||
-	       sd_bus_error_has_name(error, SD_BUS_ERROR_DISCONNECTED) ||
-	       sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
-	       sd_bus_error_has_name(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
-	       sd_bus_error_has_name(error, SD_BUS_ERROR_NO_SERVER);
+	       sd_bus_error_has_name(error, SD_BUS_ERROR_DISCONNECTED) || error_is_absence(error);
 }
 
 static bool error_is_gone(const sd_bus_error *error)
@@ -81,6 +85,13 @@ static void unit_fail_by(struct unit *unit, sd_bus_message *message)
 {
 	int error = sd_bus_message_get_errno(message);
 
+	/* A bus without systemd, or systemd on its way back: as if there were no bus. */
+	if (error_is_absence(sd_bus_message_get_error(message))) {
+		unit->pins->absent = true;
+		unit->waits = true;
+		unit_finish(unit, true);
+		return;
+	}
 	unit_fail(unit, error > 0 ? -error : -EIO);
 }
 

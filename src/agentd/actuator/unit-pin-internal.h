@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * unit-pin-internal.h - between unit-pin.c (which units, what is to be done), unit-call.c (the bus,
- * one call after the other), unit-record.c (the journal) and unit-file.c (what systemd writes in
- * passing). Nobody else's.
+ * one call after the other), unit-flush.c (without the loop), unit-record.c (the journal) and
+ * unit-file.c (what systemd writes in passing). Nobody else's.
  */
 #pragma once
 
@@ -63,6 +63,9 @@ struct unit_pins {
 };
 
 /* unit-pin.c */
+enum unit_want unit_wants(const struct unit *unit, enum unit_property property, uint64_t *ret);
+/* Begin what waits, as far as the limit of calls goes. */
+void unit_pins_dispatch(struct unit_pins *pins);
 void unit_queue(struct unit *unit);
 void unit_free(struct unit *unit);
 /* The work that unit_start() began is over, done or not. */

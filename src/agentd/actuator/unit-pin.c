@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "actuator/knob-table.h"
@@ -14,7 +13,6 @@
 #include "cgroup.h"
 #include "cleanup.h"
 #include "limit.h"
-#include "log.h"
 #include "macro.h"
 
 DEFINE_CLEANUP(struct unit_pins *, unit_pins_free);
@@ -24,11 +22,13 @@ static struct unit *unit_of(const struct unit_pins *pins, const char *path)
 	return pins ? hashmap_get(&pins->by_path, path) : NULL;
 }
 
-/* sd_booted(3), below the sysroot. */
+/* sd_booted(3), below the sysroot; or the host's bus in a container, which may have only that. */
 static bool systemd_runs(const struct unit_pins *pins)
 {
-	return faccessat(pins->context.root->root, "run/systemd/system", F_OK,
-			 AT_SYMLINK_NOFOLLOW) == 0;
+	int root = pins->context.root->root;
+
+	return faccessat(root, "run/systemd/system", F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+	       faccessat(root, "run/dbus/system_bus_socket", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static int unit_new(struct unit_pins *pins, const char *path, const char *name, struct unit **ret)
@@ -100,8 +100,7 @@ static bool unit_has_record(const struct unit *unit)
 	return false;
 }
 
-static enum unit_want unit_wants(const struct unit *unit, enum unit_property property,
-				 uint64_t *ret)
+enum unit_want unit_wants(const struct unit *unit, enum unit_property property, uint64_t *ret)
 {
 	const struct unit_pins_context *context = &unit->pins->context;
 
@@ -177,7 +176,7 @@ void unit_finish(struct unit *unit, bool is_unit)
 		unit->waits = true;
 }
 
-static void pins_dispatch(struct unit_pins *pins)
+void unit_pins_dispatch(struct unit_pins *pins)
 {
 	if (pins->absent || list_is_empty(&pins->queue))
 		return;
@@ -192,7 +191,7 @@ static void pins_dispatch(struct unit_pins *pins)
 static int on_defer(sd_event_source *source, void *data)
 {
 	(void)source;
-	pins_dispatch(data);
+	unit_pins_dispatch(data);
 	return 0;
 }
 
@@ -211,6 +210,9 @@ int unit_pins_new(const struct unit_pins_context *context, struct unit_pins **re
 		r = sd_event_add_defer(context->event, &pins->defer, on_defer, pins);
 		if (r >= 0)
 			r = sd_event_source_set_enabled(pins->defer, SD_EVENT_OFF);
+		/* After all that writes: the files come first. */
+		if (r >= 0)
+			r = sd_event_source_set_priority(pins->defer, SD_EVENT_PRIORITY_IDLE);
 		if (r < 0)
 			return r;
 	}
@@ -350,10 +352,13 @@ int unit_pins_replay(struct unit_pins *pins, const struct journal_record *record
 	    unit_name_of(record->path, name, sizeof(name)) < 0 || strcmp(name, record->owner) != 0)
 		return -EINVAL;
 	r = unit_record_read(record, &pin, &files);
-	if (r == 0 && !unit)
-		r = unit_new(pins, record->path, name, &unit);
 	if (r < 0)
 		return r;
+	if (!unit) {
+		r = unit_new(pins, record->path, name, &unit);
+		if (r < 0)
+			return r;
+	}
 	pin.slot = *slot;
 	/* What became of it, only systemd knows. */
 	pin.pinned = pin.stale = true;
@@ -365,72 +370,6 @@ int unit_pins_replay(struct unit_pins *pins, const struct journal_record *record
 	}
 	unit_queue(unit);
 	return 0;
-}
-
-static uint64_t flush_now(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / NSEC_PER_USEC;
-}
-
-static void flush_run(struct unit_pins *pins, uint64_t deadline)
-{
-	for (uint64_t now = flush_now(); now < deadline; now = flush_now()) {
-		int r;
-
-		pins_dispatch(pins);
-		if (pins->in_flight == 0 && (pins->absent || list_is_empty(&pins->queue)))
-			return;
-		r = sd_bus_process(pins->bus, NULL);
-		if (r == 0)
-			r = sd_bus_wait(pins->bus, deadline - now);
-		if (r < 0)
-			return;
-	}
-}
-
-int unit_pins_flush(struct unit_pins *pins, uint64_t timeout_usec,
-		    void (*report)(void *data, const char *path, const char *what, int result),
-		    void *data)
-{
-	struct unit *unit;
-	int left = 0;
-
-	if (!pins || list_is_empty(&pins->units))
-		return 0;
-	pins->report = report;
-	pins->report_data = data;
-	unit_pins_retry(pins);
-	list_foreach (unit, &pins->units, list)
-		unit_queue(unit);
-	flush_run(pins, flush_now() + timeout_usec);
-	pins->report = NULL;
-	list_foreach (unit, &pins->units, list) {
-		for (unsigned int i = 0; i < UNIT_PROPERTY_MAX; i++) {
-			const char *name = unit_property_name((enum unit_property)i);
-			uint64_t value;
-
-			if (!unit->pin[i].slot.id ||
-			    unit_wants(unit, (enum unit_property)i, &value) != UNIT_WANT_NOTHING)
-				continue;
-			left++;
-			if (report) {
-				char what[UNIT_NAME_LENGTH + 64];
-
-				(void)snprintf(what, sizeof(what), "%s of %s in systemd", name,
-					       unit->name);
-				report(data, unit->path, what,
-				       pins->absent ? -ENOTCONN : -ETIMEDOUT);
-			}
-			log_warning("%s of '%s' is still what Berth set: systemd did not answer. "
-				    "`berthd --restore` tries again; by hand, remove "
-				    "50-%s.conf below /run/systemd and daemon-reload",
-				    name, unit->name, i == UNIT_CPU_QUOTA ? "CPUQuota" : name);
-		}
-	}
-	return left;
 }
 
 void unit_pins_stats(const struct unit_pins *pins, uint64_t *ret_set, uint64_t *ret_errors)

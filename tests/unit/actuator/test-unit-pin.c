@@ -187,6 +187,24 @@ static void test_pin_no_bus_nothing_happens(void **state)
 	rig_close(&rig);
 }
 
+static void test_pin_bus_without_systemd_is_no_error(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	manager_stop(&rig.manager);
+	rig_claim(&rig, KNOB_CPU_IDLE, 1);
+	rig_run(&rig);
+	assert_knob(&rig.world, BATCH, "cpu.idle", "1");
+	assert_int_equal(world_stats(&rig.world).unit_pin_errors, 0);
+	manager_start(&rig.manager);
+	actuator_reconcile(rig.world.actuator);
+	rig_run(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, 0);
+	rig_close(&rig);
+}
+
 static void test_pin_no_systemd_asks_nobody(void **state)
 {
 	char path[PATH_MAX];
@@ -364,6 +382,7 @@ int main(void)
 		cmocka_unit_test(test_pin_each_knob_has_its_property),
 		cmocka_unit_test(test_pin_v1_shares),
 		cmocka_unit_test(test_pin_no_bus_nothing_happens),
+		cmocka_unit_test(test_pin_bus_without_systemd_is_no_error),
 		cmocka_unit_test(test_pin_no_systemd_asks_nobody),
 		cmocka_unit_test(test_pin_what_is_no_unit_is_asked_for_once),
 		cmocka_unit_test(test_pin_unit_of_another_group_is_left_alone),
