@@ -11,6 +11,12 @@
 
 DEFINE_CLEANUP(struct cgroup *, cgroup_free);
 
+const enum controller cgroup_watched[CGROUP_WATCHED] = {
+	CONTROLLER_CPU,
+	CONTROLLER_MEMORY,
+	CONTROLLER_CPUACCT,
+};
+
 static bool component_is_valid(const char *name, size_t length)
 {
 	/* An empty one would give the same group a second name ("a//b"). */
@@ -52,20 +58,31 @@ static uint64_t inode_read(const struct hierarchy_mount *mount, const char *path
 	return st.st_ino;
 }
 
-static bool inodes_read(const struct hierarchy *hierarchy, const char *path,
+static void inodes_read(const struct hierarchy *hierarchy, const char *path,
 			uint64_t inodes[static CONTROLLER_MAX])
 {
-	bool any = false;
-
 	for (int i = 0; i < CONTROLLER_MAX; i++) {
 		const struct hierarchy_mount *mount = &hierarchy->mounts[i];
 
 		/* One stat a mount; the first controller on it comes before the others. */
 		inodes[i] = mount->same_as < i ? inodes[mount->same_as] : inode_read(mount, path);
-		if (inodes[i] != 0)
-			any = true;
 	}
-	return any;
+}
+
+static bool is_there(const struct hierarchy *hierarchy,
+		     const uint64_t inodes[static CONTROLLER_MAX])
+{
+	bool any_mounted = false;
+
+	for (size_t i = 0; i < CGROUP_WATCHED; i++) {
+		if (inodes[cgroup_watched[i]] != 0)
+			return true;
+		any_mounted |= hierarchy->mounts[cgroup_watched[i]].version != 0;
+	}
+	for (size_t i = 0; !any_mounted && i < CONTROLLER_MAX; i++)
+		if (inodes[i] != 0)
+			return true;
+	return false;
 }
 
 int cgroup_new(const struct hierarchy *hierarchy, const char *path, struct cgroup **ret)
@@ -81,7 +98,8 @@ int cgroup_new(const struct hierarchy *hierarchy, const char *path, struct cgrou
 	group->path = strdup(path);
 	if (!group->path)
 		return -ENOMEM;
-	if (!inodes_read(hierarchy, path, group->inode))
+	inodes_read(hierarchy, path, group->inode);
+	if (!is_there(hierarchy, group->inode))
 		return -ENOENT;
 	*ret = TAKE_PTR(group);
 	return 0;

@@ -16,6 +16,11 @@
 
 #define CGROUP_PATH_MAX 1024u /* bytes with NUL; deeper paths are refused with -ENAMETOOLONG */
 
+/* The controllers whose hierarchies are watched, and decide whether a group is there. On v1
+ * runtimes and libvirt make and remove a group in one hierarchy after the other, in any order. */
+#define CGROUP_WATCHED 3u
+extern const enum controller cgroup_watched[CGROUP_WATCHED];
+
 struct cgroup {
 	char *path;
 	uint64_t inode[CONTROLLER_MAX]; /* 0: not there in that hierarchy (v1 makes them one by one)
@@ -25,7 +30,8 @@ struct cgroup {
 /* -EINVAL for "", absolute paths, "." or ".." components and control characters. */
 int cgroup_path_check(const char *path);
 
-/* 0; -ENOENT when it is in no hierarchy. */
+/* 0; -ENOENT when it is in no hierarchy that is watched, or where none of those is mounted, in none
+ * at all: a group that is left in another one would stay for ever. */
 int cgroup_new(const struct hierarchy *hierarchy, const char *path, struct cgroup **ret);
 struct cgroup *cgroup_free(struct cgroup *group);
 

@@ -229,14 +229,8 @@ bool machines_hear_tree(struct machines *self, const char *cgroup, const char *n
 	is_new = !machine->scope_name || !machine->told;
 	text_replace(&machine->scope_name, name, &self->tree.source);
 	there = machine_tell(machine);
-	if (there && is_new) {
+	if (there && is_new)
 		machine_look_anew(machine);
-	} else if (there) {
-		/* v1: gone from one hierarchy, and soon from one that is not watched. */
-		machine->looks = 0;
-		machine_look_later(machine);
-		machines_arm_by(self, machine->due_usec);
-	}
 	return there;
 }
 

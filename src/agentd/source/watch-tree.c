@@ -29,10 +29,6 @@ static int directory_look(struct watch_tree *tree, const char *path);
 void watch_tree_init(struct watch_tree *tree, const struct hierarchy *hierarchy,
 		     const struct globs *globs, watch_look look, void *data)
 {
-	/* What Berth writes or reads of each group; a group may appear in each at another time. */
-	static const enum controller watched[] = { CONTROLLER_CPU, CONTROLLER_MEMORY,
-						   CONTROLLER_CPUACCT };
-
 	*tree = (struct watch_tree){
 		.hierarchy = hierarchy,
 		.globs = globs,
@@ -40,14 +36,14 @@ void watch_tree_init(struct watch_tree *tree, const struct hierarchy *hierarchy,
 		.data = data,
 		.fd = -EBADF,
 	};
-	for (size_t i = 0; i < ARRAY_SIZE(watched); i++) {
-		const struct hierarchy_mount *mount = &hierarchy->mounts[watched[i]];
+	for (size_t i = 0; i < CGROUP_WATCHED; i++) {
+		const struct hierarchy_mount *mount = &hierarchy->mounts[cgroup_watched[i]];
 		bool known = mount->version == 0;
 
 		for (size_t k = 0; k < tree->mount_count; k++)
 			known |= hierarchy->mounts[tree->mounts[k]].same_as == mount->same_as;
 		if (!known)
-			tree->mounts[tree->mount_count++] = watched[i];
+			tree->mounts[tree->mount_count++] = cgroup_watched[i];
 	}
 }
 

@@ -226,6 +226,39 @@ static void test_cgroup_new_v1_in_one_hierarchy_only(void **state)
 	(void)cgroup_free(group);
 }
 
+/* libvirt and runc remove them so as well, and nobody hears of the last ones. */
+static void test_cgroup_new_v1_left_where_nobody_looks_is_gone(void **state)
+{
+	static const struct {
+		const char *path;
+		int error;
+	} cases[] = {
+		{ "blkio/left", ENOENT }, { "cpuset/left", ENOENT }, { "pids/left", ENOENT },
+		{ "memory/left", 0 },     { "cpu/left", 0 },
+	};
+	struct tree *tree = *state;
+	struct cgroup *group = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int r;
+
+		group = NULL;
+		assert_int_equal(mkdirat(tree->root.cgroup, cases[i].path, 0700), 0);
+		r = cgroup_new(&tree->hierarchy, "left", &group);
+		if (r != -cases[i].error)
+			fail_msg("%s: %d", cases[i].path, r);
+		(void)cgroup_free(group);
+		remove_tree(tree, cases[i].path);
+	}
+	/* Where none of those that are watched is mounted, another will do. */
+	for (int i = 0; i < CONTROLLER_MAX; i++)
+		if (i != CONTROLLER_IO)
+			tree->hierarchy.mounts[i].version = 0;
+	assert_int_equal(mkdirat(tree->root.cgroup, "blkio/left", 0700), 0);
+	assert_ok(cgroup_new(&tree->hierarchy, "left", &group));
+	(void)cgroup_free(group);
+}
+
 #define TREE_TEST(name, setup) cmocka_unit_test_setup_teardown(name, setup, tree_teardown)
 
 int main(void)
@@ -240,6 +273,7 @@ int main(void)
 		TREE_TEST(test_cgroup_open_successor_is_stale, v2_setup),
 		TREE_TEST(test_cgroup_open_vanished_is_enoent, v2_setup),
 		TREE_TEST(test_cgroup_new_v1_in_one_hierarchy_only, v1_setup),
+		TREE_TEST(test_cgroup_new_v1_left_where_nobody_looks_is_gone, v1_setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
