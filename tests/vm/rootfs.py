@@ -114,9 +114,6 @@ def make(flavour, target):
         install(root, PACKAGES[flavour])
         trim(root, FILES | (FILES_LIBVIRT if flavour == "libvirt" else {}))
         image(root, os.path.join(scratch, "image"))
-        for old in glob.glob(os.path.join(os.path.dirname(target), f"{flavour}-{SUITE}-*")):
-            if not old.startswith(target):
-                os.unlink(old)
         os.rename(os.path.join(scratch, "image"), target)
 
 

@@ -147,6 +147,36 @@ for moment in stop daemon-reload; do
 	expect "MemoryLow after $moment" 0 "$(property "$three" MemoryLow)"
 done
 
+echo "-- without properties: written again, for a while"
+cat >/etc/berth/berth.d/10-pin.yaml <<END
+systemd: {pin: false}
+END
+systemctl start berthd
+has_within 5000 "$one_path/cpu.idle" 1
+has_within 5000 "$three_path/memory.low" 67108864
+foreign=$(metric foreign_writes_total)
+systemctl daemon-reload
+within 1000 counted && ok "noticed" || bad "not noticed: $foreign foreign writes"
+has_within 1000 "$one_path/cpu.idle" 1
+has_within 1000 "$three_path/memory.low" 67108864
+expect "CPUWeight of systemd" 3 "$(property "$one" CPUWeight)"
+writes=$(metric knob_writes_total)
+yielded() { berthctl knobs -w | grep "f213f61 *cpu.idle" | grep -q yielded; }
+turn=0
+until [ $turn = 8 ]; do
+	systemctl daemon-reload
+	turn=$((turn + 1))
+	has "$one_path/cpu.idle" 1 || usleep 300000
+done
+within 2000 yielded && ok "systemd insists, Berth gives way" || bad "never yields: $(berthctl knobs -w)"
+# Of cpu.idle three more at most; memory.low, which its owner may lower for a reason, has 30 a minute.
+more=$(($(metric knob_writes_total) - writes))
+[ $more -le 24 ] && ok "Berth wrote $more times" || bad "Berth wrote $more times: it fights"
+systemctl stop berthd && ok "stopped" || bad "stop: $(systemctl status --no-pager berthd)"
+expect "cpu.idle" 0 "$(cat "$one_path/cpu.idle")"
+expect "cpu.weight" 3 "$(cat "$one_path/cpu.weight")"
+expect "memory.low" 0 "$(cat "$three_path/memory.low")"
+
 echo "-- the kubelet, all the time"
 rm /tmp/kubelet
 wait $kubelet
