@@ -58,6 +58,20 @@ static char *path_find(char *text, int version, enum controller controller)
 	return NULL;
 }
 
+/* In a cgroup namespace of its own (a pod, on v2) berthd sees what is beside it as "../../a/b",
+ * from the namespace's root: below the host's mount that is "a/b", where the two have nothing in
+ * common above, and is to be checked. */
+static bool path_enter(char **path)
+{
+	bool outside = false;
+
+	while (strncmp(*path, "..", 2) == 0 && ((*path)[2] == '/' || (*path)[2] == '\0')) {
+		*path += (*path)[2] == '/' ? 3 : 2;
+		outside = true;
+	}
+	return outside;
+}
+
 /* A pod is the workload: KubeVirt's and Kata's QEMU run in theirs. */
 static bool path_is_in_pod(const char *path)
 {
@@ -183,21 +197,77 @@ static void path_leave_threads(int mount_fd, char *path)
 	}
 }
 
-static int mount_look(const struct sysroot *root, const struct hierarchy_mount *mount, pid_t pid,
-		      char *path, char **ret_group)
+/* 1: the process is in the group that the path leads to. */
+static int path_has_process(int mount_fd, const char *path, pid_t pid)
 {
-	struct alone look = { .root = root, .mount_fd = mount->fd, .pid = pid, .alone = true };
+	char name[CGROUP_PATH_MAX + sizeof("/cgroup.procs")], line[16];
+	cleanup_free char *text = NULL;
+	size_t length;
 	int r;
 
-	path_leave_threads(mount->fd, path);
-	look.path = path;
-	if (cgroup_path_check(path) < 0)
-		return 0;
-	r = alone_look(&look);
+	length = (size_t)snprintf(line, sizeof(line), "%d\n", (int)pid);
+	(void)snprintf(name, sizeof(name), "%s/cgroup.procs", path);
+	r = file_read_all(mount_fd, name, &text, NULL);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	for (const char *at = text; *at; at += strcspn(at, "\n"), at += *at == '\n')
+		if (strncmp(at, line, length) == 0)
+			return 1;
+	return 0;
+}
+
+static int mount_look(const struct sysroot *root, const struct hierarchy_mount *mount, pid_t pid,
+		      const char *path, char **ret_group)
+{
+	struct alone look = {
+		.root = root, .mount_fd = mount->fd, .pid = pid, .path = path, .alone = true
+	};
+	int r = alone_look(&look);
+
 	if (r < 0 || !look.alone)
 		return r;
 	*ret_group = strdup(path);
 	return *ret_group ? 1 : -ENOMEM;
+}
+
+enum place {
+	PLACE_NONE,    /* the root, or not in this hierarchy */
+	PLACE_POD,     /* or one that is not for us */
+	PLACE_MACHINE, /* *ret_group has it */
+	PLACE_SHARED,
+	PLACE_UNKNOWN, /* beside our namespace, and not to be found below the mount */
+};
+
+/* path: as the kernel shows it, without the first slash. */
+static int place_find(const struct sysroot *root, const struct hierarchy_mount *mount, pid_t pid,
+		      char *path, char **ret_group)
+{
+	bool outside = path_enter(&path);
+	struct machine_scope scope;
+	int r;
+
+	if (!path[0])
+		return PLACE_NONE;
+	if (strlen(path) >= CGROUP_PATH_MAX || path_is_in_pod(path))
+		return PLACE_POD;
+	if (cgroup_path_check(path) < 0)
+		return PLACE_UNKNOWN;
+	path_leave_threads(mount->fd, path);
+	if (!path[0])
+		return PLACE_NONE;
+	if (outside) {
+		r = path_has_process(mount->fd, path, pid);
+		if (r <= 0)
+			return r < 0 ? r : PLACE_UNKNOWN;
+	}
+	if (machine_scope_parse(path, &scope)) {
+		*ret_group = strndup(path, scope.length);
+		return *ret_group ? PLACE_MACHINE : -ENOMEM;
+	}
+	r = mount_look(root, mount, pid, path, ret_group);
+	if (r < 0)
+		return r;
+	return r > 0 ? PLACE_MACHINE : PLACE_SHARED;
 }
 
 int machine_process_group(const struct sysroot *root, const struct hierarchy *hierarchy, pid_t pid,
@@ -206,6 +276,7 @@ int machine_process_group(const struct sysroot *root, const struct hierarchy *hi
 	static const enum controller order[] = { CONTROLLER_CPU, CONTROLLER_MEMORY,
 						 CONTROLLER_CPUSET, CONTROLLER_CPUACCT };
 	char name[32];
+	bool known = false;
 	int r;
 
 	*ret_group = NULL;
@@ -214,7 +285,6 @@ int machine_process_group(const struct sysroot *root, const struct hierarchy *hi
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
 		const struct hierarchy_mount *mount = &hierarchy->mounts[order[i]];
 		cleanup_free char *text = NULL;
-		struct machine_scope scope;
 		char *path;
 
 		if (mount->version == 0 || mount->same_as != (int)order[i])
@@ -223,18 +293,15 @@ int machine_process_group(const struct sysroot *root, const struct hierarchy *hi
 		if (r < 0)
 			return r == -ENOMEM ? r : 0; /* it ended */
 		path = path_find(text, mount->version, order[i]);
-		if (!path || !path[0])
+		if (!path)
 			continue;
-		if (strlen(path) >= CGROUP_PATH_MAX || path_is_in_pod(path))
+		r = place_find(root, mount, pid, path, ret_group);
+		if (r < 0)
+			return r;
+		if (r == PLACE_POD || r == PLACE_MACHINE)
 			return 0;
-		if (machine_scope_parse(path, &scope)) {
-			*ret_group = strndup(path, scope.length);
-			return *ret_group ? 0 : -ENOMEM;
-		}
-		r = mount_look(root, mount, pid, path, ret_group);
-		if (r != 0)
-			return r < 0 ? r : 0;
+		known |= r != PLACE_UNKNOWN;
 	}
-	*ret_shared = true;
+	*ret_shared = known;
 	return 0;
 }

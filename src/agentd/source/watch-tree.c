@@ -10,7 +10,6 @@
 #include "cleanup.h"
 #include "file.h"
 #include "log.h"
-#include "macro.h"
 
 #define WATCH_MASK \
 	(IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR | IN_DONT_FOLLOW)

@@ -117,6 +117,42 @@ static void test_machine_by_hand_is_gone_when_its_process_ends(void **state)
 	assert_int_equal(m->rig.source->workloads, 0);
 }
 
+/* In a cgroup namespace of its own, with the host's cgroups mounted (a pod, on v2), the kernel
+ * shows what is beside it with leading "..", which lead out of the mount where they are followed.
+ */
+static void test_machine_by_hand_seen_from_a_cgroup_namespace(void **state)
+{
+	struct machine_rig *m = *state;
+	char path[256];
+
+	group_make(m, 0, "qemu.slice", "");
+	group_make(m, 0, "qemu.slice/100.scope", "900\n");
+	group_make(m, 0, "machine.slice", "");
+	group_make(m, 0, "machine.slice/machine-qemu\\x2d1\\x2dweb.scope", "");
+	group_make(m, 0, "machine.slice/machine-qemu\\x2d1\\x2dweb.scope/libvirt", "901\n");
+	group_make(m, 0, "machine.slice/machine-qemu\\x2d1\\x2dweb.scope/libvirt/emulator", "");
+	(void)snprintf(path, sizeof(path), "%s/0/machine.slice/%s/libvirt/emulator/cgroup.type",
+		       m->rig.tree->path, "machine-qemu\\x2d1\\x2dweb.scope");
+	file_write(path, "threaded\n", 9);
+	group_make(m, 0, "other", "1\n");
+	process_make(m, 900, "kvm\n", "kvm|-name|hand|", "0::/../../qemu.slice/100.scope\n");
+	process_make(m, 901, "kvm\n", "kvm|-name|web|",
+		     "0::/../../machine.slice/machine-qemu\\x2d1\\x2dweb.scope/libvirt/emulator\n");
+	/* Not these: beside us, but not what the mount has under that name; and what is no path. */
+	process_make(m, 902, "kvm\n", "kvm|-name|lost|", "0::/../other\n");
+	process_make(m, 903, "kvm\n", "kvm|-name|lost|",
+		     "0::/../machine.slice/machine-qemu\\x2d2\\x2dlost.scope\n");
+	process_make(m, 904, "kvm\n", "kvm|-name|root|", "0::/../..\n");
+	process_make(m, 905, "kvm\n", "kvm|-name|lost|", "0::/qemu.slice/../../x.libvirt-qemu\n");
+	machine_ready(m, SWITCH_AUTO);
+	assert_non_null(machine_at(m, "qemu.slice/100.scope"));
+	assert_string_equal(machine_at(m, "qemu.slice/100.scope")->name, "hand");
+	run_until(m, machine_at(m, "machine.slice/machine-qemu\\x2d1\\x2dweb.scope")->leader);
+	assert_int_equal(m->rig.tree->registry.count, 2);
+	assert_int_equal(m->rig.source->errors, 0);
+	assert_non_null(strstr(m->rig.source->detail, "; 1 QEMU process in a shared group"));
+}
+
 /* A walk every minute is for where a machine may come unseen. */
 static void test_machine_host_without_any_is_not_woken_up(void **state)
 {
@@ -166,6 +202,7 @@ int main(void)
 		TEST_V1(test_machine_by_hand_in_one_hierarchy_of_v1),
 		TEST(test_machine_by_hand_with_threads_in_groups_of_their_own),
 		TEST(test_machine_by_hand_is_gone_when_its_process_ends),
+		TEST(test_machine_by_hand_seen_from_a_cgroup_namespace),
 		TEST(test_machine_host_without_any_is_not_woken_up),
 	};
 
