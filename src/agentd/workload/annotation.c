@@ -78,12 +78,15 @@ static void resolution_done(struct resolution *resolution)
 	strbuf_done(&resolution->malformed);
 }
 
-/* The text goes to logs and terminals: bounded, and without control characters. */
+/* The text goes to logs, terminals and Events: bounded, without control characters, and not cut in
+ * the middle of a character (bytes after its first are 10xxxxxx). */
 static void add_value(struct strbuf *buffer, const char *value)
 {
-	size_t length = strnlen(value, VALUE_SHOWN + 1);
+	size_t length = strnlen(value, VALUE_SHOWN + 1), shown = MIN(length, VALUE_SHOWN);
 
-	for (size_t i = 0; i < MIN(length, VALUE_SHOWN); i++) {
+	while (length > VALUE_SHOWN && shown > 0 && ((unsigned char)value[shown] & 0xc0) == 0x80)
+		shown--;
+	for (size_t i = 0; i < shown; i++) {
 		unsigned char byte = (unsigned char)value[i];
 
 		strbuf_add_char(buffer, (char)(byte < 0x20 || byte == 0x7f ? '?' : value[i]));

@@ -169,6 +169,37 @@ static void test_annotation_resolve_long_value_is_cut_in_the_message(void **stat
 	qos_decision_done(&decision);
 }
 
+/* Half a character at the end would make the whole message no text for JSON: its Event is lost. */
+static void test_annotation_resolve_long_value_is_cut_between_characters(void **state)
+{
+	static const struct {
+		size_t ahead; /* bytes before it */
+		const char *character, *end;
+	} rows[] = {
+		{ 62, "\xc3\xa9", "x\xc3\xa9...'" },
+		{ 63, "\xc3\xa9", "xx...'" },
+		{ 61, "\xe2\x82\xac", "x\xe2\x82\xac...'" },
+		{ 62, "\xe2\x82\xac", "xx...'" },
+		{ 61, "\xf0\x9f\x98\x80", "xx...'" },
+		{ 60, "\xf0\x9f\x98\x80", "x\xf0\x9f\x98\x80...'" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char value[128], key[] = "berth/qos";
+		struct label label = { key, value };
+		struct qos_decision decision = { 0 };
+
+		memset(value, 'x', rows[i].ahead);
+		(void)snprintf(value + rows[i].ahead, sizeof(value) - rows[i].ahead, "%sxyz",
+			       rows[i].character);
+		assert_int_equal(annotation_resolve(&label, 1, NULL, 0, &decision), 0);
+		if (!strstr(decision.malformed, rows[i].end))
+			fail_msg("row %zu: %s", i, decision.malformed);
+		qos_decision_done(&decision);
+	}
+}
+
 static void test_annotation_resolve_flags_are_exact_strings(void **state)
 {
 	static const struct {
@@ -303,6 +334,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_annotation_resolve_each_key_gives_its_level),
 		cmocka_unit_test(test_annotation_resolve_long_value_is_cut_in_the_message),
+		cmocka_unit_test(test_annotation_resolve_long_value_is_cut_between_characters),
 		cmocka_unit_test(test_annotation_resolve_flags_are_exact_strings),
 		cmocka_unit_test(test_selector_matches_globs_and_labels),
 		cmocka_unit_test(test_selector_decide_annotation_then_rule_then_default),
