@@ -171,18 +171,19 @@ static int on_set(sd_bus_message *message, void *data, sd_bus_error *reterr)
 	return 0;
 }
 
-static void unit_set(struct unit *unit)
+static void unit_set(struct unit *unit, bool renewed)
 {
 	struct unit_pin *pin = &unit->pin[unit->property];
 	int r;
 
 	unit->step = UNIT_SETTING;
-	if (!unit->undo || !unit->files_of_run_before) {
+	if (!unit->undo || !unit->files_of_run_before || renewed) {
 		free(unit->files);
-		unit->files = unit_files_read(unit->pins, unit->path);
+		unit->files = renewed ? NULL : unit_files_read(unit->pins, unit->path);
 	}
 	unit->files_of_run_before = false;
 	if (!unit->undo) {
+		pin->inode = unit_files_inode(unit->pins, unit->path, unit->property);
 		if (pin->slot.id)
 			pin->before = pin->value;
 		else
@@ -206,17 +207,21 @@ static void unit_judge(struct unit *unit, uint64_t now)
 {
 	struct unit_pin *pin = &unit->pin[unit->property];
 	bool ours = pin->slot.id && (now == pin->value || now == pin->before);
+	bool renewed;
 
 	if (unit->undo) {
 		unit->value = pin->original;
+		/* A service was started again: what its new group holds came from our property,
+		 * and goes with it. */
+		renewed = unit_files_inode(unit->pins, unit->path, unit->property) != pin->inode;
 		if (now != pin->original && ours) {
-			unit_set(unit);
+			unit_set(unit, renewed);
 			return;
 		}
 		if (now != pin->original)
 			unit_tell(unit, now, "left: somebody else set it", 0);
 		/* It may have been killed between systemd's write and the look back. */
-		if (unit->files_of_run_before)
+		if (unit->files_of_run_before && !renewed)
 			unit_files_put_back(unit->pins, unit->path, unit->files);
 		unit_forget(unit, unit->property);
 		unit_finish(unit, true);
@@ -231,7 +236,7 @@ static void unit_judge(struct unit *unit, uint64_t now)
 		unit_finish(unit, true);
 		return;
 	}
-	unit_set(unit);
+	unit_set(unit, false);
 }
 
 static int on_value(sd_bus_message *message, void *data, sd_bus_error *reterr)

@@ -53,6 +53,17 @@ char *unit_files_read(const struct unit_pins *pins, const char *path)
 	return strbuf_error(&files) < 0 || files.length == 0 ? NULL : strdup(files.text);
 }
 
+uint64_t unit_files_inode(const struct unit_pins *pins, const char *path,
+			  enum unit_property property)
+{
+	CLEANUP(cgroup_freep) struct cgroup *group = NULL;
+	bool memory = property == UNIT_MEMORY_MIN || property == UNIT_MEMORY_LOW;
+
+	if (cgroup_path_check(path) < 0 || cgroup_new(pins->context.hierarchy, path, &group) < 0)
+		return 0;
+	return group->inode[memory ? CONTROLLER_MEMORY : CONTROLLER_CPU];
+}
+
 /* The text behind "NAME=", up to the semicolon. */
 static bool files_find(const char *files, const char *name, char *text, size_t size)
 {

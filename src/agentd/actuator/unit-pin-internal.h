@@ -21,8 +21,9 @@ enum unit_step {
 struct unit_pin {
 	/* Known while slot.id is not 0. before: what we set last before value. */
 	uint64_t original, before, value;
-	bool pinned; /* systemd has value, as far as we know */
-	bool stale;  /* somebody else may have changed that */
+	uint64_t inode; /* of the group whose files value was for */
+	bool pinned;    /* systemd has value, as far as we know */
+	bool stale;     /* somebody else may have changed that */
 	bool refused;
 	uint64_t refused_value;
 	struct journal_slot slot;
@@ -86,4 +87,7 @@ int unit_record_read(const struct journal_record *record, struct unit_pin *ret, 
 /* unit-file.c */
 /* All knobs' texts of the group that systemd may write, as one text; NULL: none, or no memory. */
 char *unit_files_read(const struct unit_pins *pins, const char *path);
+/* Of the group's directory, in the hierarchy that the property is about; 0: there is none. */
+uint64_t unit_files_inode(const struct unit_pins *pins, const char *path,
+			  enum unit_property property);
 void unit_files_put_back(const struct unit_pins *pins, const char *path, const char *files);

@@ -33,6 +33,7 @@ static void record_fill(const struct unit *unit, enum unit_property property,
 	*ret = (struct journal_record){
 		.knob = JOURNAL_UNIT + (uint32_t)property,
 		.number = pin->value,
+		.inode = pin->inode,
 		.path = unit->path,
 		.original = strbuf_text(&texts->original),
 		.previous = texts->previous,
@@ -97,7 +98,7 @@ int unit_pins_compact(struct unit_pins *pins, struct journal *journal)
 int unit_record_read(const struct journal_record *record, struct unit_pin *ret, char **ret_files)
 {
 	const char *blank = strchr(record->original, ' ');
-	struct unit_pin pin = { 0 };
+	struct unit_pin pin = { .inode = record->inode };
 	char *files = NULL;
 	int r = parse_u64_span(record->original,
 			       blank ? (size_t)(blank - record->original)

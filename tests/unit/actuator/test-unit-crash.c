@@ -303,7 +303,7 @@ static void test_killed_at_every_step_everything_comes_back(void **state)
 	world_stop(&rig.world);
 	for (unsigned int step = 1; step <= steps; step++) {
 		child_dies_at(&rig, step);
-		/* systemd ends what it was told to do. */
+		/* A start takes longer than what the bus still holds of the dead one. */
 		(void)usleep(20000);
 		assert_int_equal(restore(&rig, &reported), 0);
 		if (rig_unit(&rig)->weight != BATCH_WANTS ||

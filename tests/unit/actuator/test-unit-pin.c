@@ -338,11 +338,8 @@ static void test_pin_group_made_again_has_the_true_original(void **state)
 	rig_open_or_skip(&rig, 2);
 	rig_claim(&rig, KNOB_CPU_IDLE, 1);
 	rig_run(&rig);
-	rig_group_remove(&rig.world, BATCH);
 	actuator_target_gone(rig.world.actuator, world_target(BATCH_ID));
-	rig_group(&rig.world, BATCH);
-	world_set(&rig.world, BATCH, "cpu.idle", "1");
-	world_set(&rig.world, BATCH, "cpu.weight", "0");
+	rig_group_renew(&rig.world, BATCH);
 	rig_claim(&rig, KNOB_CPU_IDLE, 1);
 	assert_string_equal(world_see(&rig.world, BATCH_ID, KNOB_CPU_IDLE).original, "0");
 	assert_string_equal(world_see(&rig.world, BATCH_ID, KNOB_CPU_WEIGHT).original, "77");
@@ -351,6 +348,25 @@ static void test_pin_group_made_again_has_the_true_original(void **state)
 	rig_run(&rig);
 	assert_int_equal(rig_unit(&rig)->weight, BATCH_WANTS);
 	assert_knob(&rig.world, BATCH, "cpu.idle", "0");
+	rig_close(&rig);
+}
+
+/* And when nobody claims it at once: what came with the property goes with it. */
+static void test_pin_group_made_again_is_not_kept_as_it_was(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	rig_claim(&rig, KNOB_CPU_IDLE, 1);
+	rig_run(&rig);
+	actuator_target_gone(rig.world.actuator, world_target(BATCH_ID));
+	rig_group_renew(&rig.world, BATCH);
+	rig_run(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, BATCH_WANTS);
+	assert_knob(&rig.world, BATCH, "cpu.idle", "0");
+	assert_knob(&rig.world, BATCH, "cpu.weight", "77");
+	assert_int_equal(world_stats(&rig.world).journal_bytes, 0);
 	rig_close(&rig);
 }
 
@@ -390,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_pin_somebody_sets_the_property_is_the_new_original),
 		cmocka_unit_test(test_pin_somebody_elses_property_is_left_at_the_end),
 		cmocka_unit_test(test_pin_group_made_again_has_the_true_original),
+		cmocka_unit_test(test_pin_group_made_again_is_not_kept_as_it_was),
 		cmocka_unit_test(test_pin_unit_is_gone_is_forgotten),
 	};
 

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "actuator/actuator-internal.h"
+#include "actuator/unit-pin-internal.h"
 #include "fake-manager.h"
 
 #define BATCH       "pods/batch.slice"
@@ -39,6 +41,21 @@ static inline void rig_group_remove(struct world *world, const char *group)
 	}
 	world_path(world, group, "", path, sizeof(path));
 	assert_int_equal(rmdir(path), 0);
+}
+
+/* As systemd makes it when the unit is started again: by its property, and with another inode,
+ * which a file system may otherwise use again at once. */
+static inline void rig_group_renew(struct world *world, const char *group)
+{
+	char path[PATH_MAX], old[PATH_MAX];
+
+	world_path(world, group, "", path, sizeof(path));
+	world_path(world, "pods/old", "", old, sizeof(old));
+	assert_int_equal(rename(path, old), 0);
+	rig_group(world, group);
+	rig_group_remove(world, "pods/old");
+	world_set(world, group, "cpu.idle", "1");
+	world_set(world, group, "cpu.weight", "0");
 }
 
 /* false: no dbus-daemon here. */
@@ -104,9 +121,17 @@ static inline void rig_unclaim(struct rig *rig, enum knob knob)
 	world_unclaim(&rig->world, "one", BATCH_ID, knob);
 }
 
+/* Until systemd has answered all, however busy the machine is, and nothing more happens. */
 static inline void rig_run(struct rig *rig)
 {
-	world_run(&rig->world, 150 * USEC_PER_MSEC);
+	const struct unit_pins *pins = rig->world.actuator->pins;
+
+	for (int turn = 0; turn < 100; turn++) {
+		world_run(&rig->world, 100 * USEC_PER_MSEC);
+		if (pins->in_flight == 0 && (pins->absent || list_is_empty(&pins->queue)))
+			return;
+	}
+	fail_msg("systemd never answers");
 }
 
 /* `systemctl daemon-reload`, as far as the unit's group is concerned. */
