@@ -43,50 +43,69 @@ void pods_known_done(struct pods *pods)
 
 struct known_pod *pods_known(const struct pods *pods, const char *group_uid)
 {
-	struct known_pod *known = hashmap_get(&pods->known, group_uid);
+	struct known_pod *own = hashmap_get(&pods->known, group_uid);
+	struct known_pod *mirror = hashmap_get(&pods->known_group, group_uid);
 
-	return known ? known : hashmap_get(&pods->known_group, group_uid);
+	return mirror && (!own || (own->gone && !mirror->gone)) ? mirror : own;
 }
 
-/* Its groups, of the one uid and of the other. */
-static size_t known_groups(const struct pods *pods, const struct known_pod *known,
-			   const struct tree_pod *ret[static 2])
+/* There are groups of which it is what an API says. */
+static bool known_has_groups(const struct pods *pods, const struct known_pod *known)
 {
-	size_t count = 0;
+	return (hashmap_get(&pods->tree, known->uid) && pods_known(pods, known->uid) == known) ||
+	       (hashmap_get(&pods->tree, known->cgroup_uid) &&
+		pods_known(pods, known->cgroup_uid) == known);
+}
 
-	ret[count] = hashmap_get(&pods->tree, known->uid);
-	count += ret[count] != NULL;
-	if (strcmp(known->uid, known->cgroup_uid) == 0 ||
-	    pods_known(pods, known->cgroup_uid) != known)
-		return count;
-	ret[count] = hashmap_get(&pods->tree, known->cgroup_uid);
-	count += ret[count] != NULL;
-	return count;
+/* Publish the groups that carry the one uid or the other, whoever speaks for them now. */
+static void groups_publish(struct pods *pods, const struct tree_pod *own,
+			   const struct tree_pod *mirrored)
+{
+	if (own)
+		pods_publish(pods, own);
+	if (mirrored && mirrored != own)
+		pods_publish(pods, mirrored);
 }
 
 static void known_publish(struct pods *pods, const struct known_pod *known)
 {
-	const struct tree_pod *trees[2];
-	size_t count = known_groups(pods, known, trees);
-
-	for (size_t i = 0; i < count; i++)
-		pods_publish(pods, trees[i]);
+	groups_publish(pods, hashmap_get(&pods->tree, known->uid),
+		       hashmap_get(&pods->tree, known->cgroup_uid));
 }
 
-static void known_group_forget(struct pods *pods, struct known_pod *known)
+static bool is_mirror(const struct known_pod *known)
 {
-	if (known->cgroup_uid && hashmap_get(&pods->known_group, known->cgroup_uid) == known)
-		hashmap_remove(&pods->known_group, known->cgroup_uid);
+	return strcmp(known->uid, known->cgroup_uid) != 0;
 }
 
-/* Two that claim one uid: who came first has it, and the other when that one went. */
-static int known_group_note(struct pods *pods, struct known_pod *known)
+static bool known_holds(const struct pods *pods, const struct known_pod *known)
 {
-	int r = 0;
+	return known->cgroup_uid && hashmap_get(&pods->known_group, known->cgroup_uid) == known;
+}
 
-	if (strcmp(known->uid, known->cgroup_uid) != 0)
-		r = hashmap_put(&pods->known_group, known->cgroup_uid, known);
-	return r == -EEXIST ? 0 : r;
+/* Another one that would speak for the groups whose mirror this is. */
+static struct known_pod *known_successor(const struct pods *pods, const struct known_pod *known)
+{
+	struct known_pod *other;
+
+	hashmap_foreach (other, &pods->known)
+		if (other != known && !other->gone && is_mirror(other) &&
+		    strcmp(other->cgroup_uid, known->cgroup_uid) == 0)
+			return other;
+	return NULL;
+}
+
+static void known_group_forget(struct pods *pods, const struct known_pod *known)
+{
+	struct known_pod *next;
+
+	if (!known_holds(pods, known))
+		return;
+	hashmap_remove(&pods->known_group, known->cgroup_uid);
+	next = known_successor(pods, known);
+	if (next && hashmap_put(&pods->known_group, next->cgroup_uid, next) < 0)
+		log_error("no memory for a static pod: ignoring '%s/%s' until its next change",
+			  next->shared->pod->namespace, next->shared->pod->name);
 }
 
 static void known_remove(struct pods *pods, struct known_pod *known)
@@ -94,6 +113,24 @@ static void known_remove(struct pods *pods, struct known_pod *known)
 	hashmap_remove(&pods->known, known->uid);
 	known_group_forget(pods, known);
 	known_free(known);
+}
+
+/* Two that claim one uid: who came first has it, until that one is deleted: the kubelet makes the
+ * mirror of a static pod again, and its groups stay. */
+static int known_group_note(struct pods *pods, struct known_pod *known)
+{
+	struct known_pod *holder;
+
+	if (!is_mirror(known))
+		return 0;
+	holder = hashmap_get(&pods->known_group, known->cgroup_uid);
+	if (holder && (holder == known || !holder->gone))
+		return 0;
+	if (holder)
+		hashmap_remove(&pods->known_group, known->cgroup_uid);
+	if (holder && !known_has_groups(pods, holder))
+		known_remove(pods, holder);
+	return hashmap_put(&pods->known_group, known->cgroup_uid, known);
 }
 
 /* Takes the pod over in any case. */
@@ -110,14 +147,18 @@ static int known_replace(struct pods *pods, struct known_pod *known, struct kube
 		free(shared);
 		return -ENOMEM;
 	}
-	known_group_forget(pods, known);
-	before = known->cgroup_uid;
+	if (known->cgroup_uid && strcmp(known->cgroup_uid, cgroup_uid) == 0) {
+		free(cgroup_uid); /* the old one is a key of the map */
+	} else {
+		known_group_forget(pods, known);
+		before = known->cgroup_uid;
+		known->cgroup_uid = cgroup_uid;
+	}
 	shared_pod_unref(known->shared);
-	known->cgroup_uid = cgroup_uid;
 	known->shared = shared;
 	r = known_group_note(pods, known);
 	left = before ? hashmap_get(&pods->tree, before) : NULL;
-	if (left && strcmp(before, cgroup_uid) != 0)
+	if (left)
 		pods_publish(pods, left);
 	return r;
 }
@@ -211,16 +252,17 @@ void pods_api_put(struct pods *pods, const char *via, struct kube_pod *pod)
 /* It may be freed. */
 static void known_deleted(struct pods *pods, struct known_pod *known)
 {
-	const struct tree_pod *trees[2];
+	const struct tree_pod *own = hashmap_get(&pods->tree, known->uid);
+	const struct tree_pod *mirrored = hashmap_get(&pods->tree, known->cgroup_uid);
 
 	pods_store_changed(pods);
-	if (known_groups(pods, known, trees) == 0) {
-		known_remove(pods, known);
-		return;
-	}
 	known->gone = true;
 	known->stale = false;
-	known_publish(pods, known);
+	if (known_holds(pods, known) && known_successor(pods, known))
+		known_group_forget(pods, known);
+	if (!known_has_groups(pods, known))
+		known_remove(pods, known);
+	groups_publish(pods, own, mirrored);
 }
 
 void pods_api_gone(struct pods *pods, const char *uid)
@@ -241,15 +283,18 @@ void pods_api_end(struct pods *pods)
 			known_deleted(pods, known);
 }
 
-void pods_groups_left(struct pods *pods, const char *group_uid)
+static void known_left(struct pods *pods, struct known_pod *known)
 {
-	struct known_pod *known = pods_known(pods, group_uid);
-	const struct tree_pod *trees[2];
-
-	if (!known || !known->gone || known_groups(pods, known, trees) > 0)
+	if (!known || !known->gone || known_has_groups(pods, known))
 		return;
 	known_remove(pods, known);
 	pods_store_changed(pods);
+}
+
+void pods_groups_left(struct pods *pods, const char *group_uid)
+{
+	known_left(pods, hashmap_get(&pods->known, group_uid));
+	known_left(pods, hashmap_get(&pods->known_group, group_uid));
 }
 
 void pods_api_forget(struct pods *pods)

@@ -76,7 +76,8 @@ struct pods {
 /* ---- pods-api.c ---- */
 
 /* What an API says of the pod whose groups carry this uid; NULL: nothing. A pod's own uid goes
- * before what its annotations say: nobody takes another's groups over by writing its uid there. */
+ * before what its annotations say, while it is there: nobody takes another's groups over by writing
+ * its uid there. */
 struct known_pod *pods_known(const struct pods *pods, const char *group_uid);
 /* From the file. Takes the pod over. */
 void pods_recall(struct pods *pods, struct kube_pod *pod);
