@@ -113,6 +113,10 @@ static void tls_fill(const struct http_call *call, CURLcode code, struct http_re
 	else if (alert_is_about_us(call))
 		result_set(result, -EKEYREJECTED, "%s refuses our client certificate: %.120s",
 			   call->origin, curl_says(call, code));
+	else if (says(call, "SSL_ERROR_SYSCALL") || says(call, "unexpected eof"))
+		result_set(result, -EPROTO,
+			   "no TLS connection with %s: it hangs up: is it an https:// server?",
+			   call->origin);
 	else
 		result_set(result, -EPROTO, "no TLS connection with %s: %.120s", call->origin,
 			   curl_says(call, code));
@@ -193,9 +197,12 @@ static void error_fill(const struct http_call *call, CURLcode code, struct http_
 			   call->origin);
 		return;
 	case CURLE_SSL_CERTPROBLEM:
-		result_set(result, -EKEYREJECTED,
-			   "the client certificate or key for %s cannot be used: %.100s",
-			   call->origin, curl_says(call, code));
+		/* libcurl's words are about a "memory blob". */
+		result_set(result, -EKEYREJECTED, "the client %s for %s cannot be used: it is %s",
+			   says(call, "private key") ? "key" : "certificate", call->origin,
+			   says(call, "private key")
+				   ? "broken, encrypted, or not that of the client certificate"
+				   : "broken");
 		return;
 	case CURLE_SSL_CONNECT_ERROR:
 		tls_fill(call, code, result);

@@ -208,18 +208,17 @@ static int from_account(const char *account_dir, char *why, size_t why_size,
 static int from_policy(const struct kube_access_options *options, char *why, size_t why_size,
 		       struct kube_access **ret)
 {
-	const char *server = is_set(options->server) ? options->server : options->default_server;
 	cleanup_kube_access struct kube_access *access = NULL;
 	int r;
 
-	if (!is_set(server))
+	if (!is_set(options->server))
 		return FAIL(-ENOENT,
 			    "nothing says where Kubernetes is: set sources.kubernetes.kubeconfig, "
 			    "or server and token_file beside it, or run as a pod");
 	access = calloc(1, sizeof(*access));
 	if (!access)
 		return -ENOMEM;
-	r = replace(&access->server, server);
+	r = replace(&access->server, options->server);
 	if (r == 0)
 		r = replace(&access->origin, "the policy");
 	if (r < 0)
@@ -236,8 +235,11 @@ static int override(struct kube_access *access, const struct kube_access_options
 	size_t length;
 	int r = 0;
 
-	if (is_set(options->server))
+	if (is_set(options->server)) {
 		r = replace(&access->server, options->server);
+		/* As kubectl has it: the name was that of the other server. */
+		drop(&access->server_name);
+	}
 	if (r == 0 && is_set(options->token_file)) {
 		r = replace(&access->token_file, options->token_file);
 		drop(&access->token);

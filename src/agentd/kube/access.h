@@ -13,8 +13,6 @@
 /* From the policy; "" means not given. */
 struct kube_access_options {
 	const char *kubeconfig, *server, *token_file, *ca_file;
-	const char
-		*default_server; /* where the policy and the environment name none; may be NULL */
 };
 
 struct kube_access {

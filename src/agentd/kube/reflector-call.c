@@ -157,6 +157,11 @@ bool reflector_call_is_good(const struct reflector *self, const struct http_resu
 	       self->answer.feed_error == 0 && pod_stream_end(self->stream) == 0;
 }
 
+static bool is_anonymous(const struct kube_access *access)
+{
+	return !access->token && !access->token_file && !access->cert_pem && !access->cert_file;
+}
+
 static void explain_status(const struct reflector *self, long status, char *text, size_t size)
 {
 	bool kubelet = self->mode == REFLECTOR_KUBELET;
@@ -164,7 +169,13 @@ static void explain_status(const struct reflector *self, long status, char *text
 	char message[200];
 
 	kube_status_message(self->answer.text, self->answer.text_size, message, sizeof(message));
-	if (status == 401)
+	/* RBAC is not what is to be changed: everybody would be let in. */
+	if ((status == 401 || status == 403) && is_anonymous(self->access))
+		(void)snprintf(text, size,
+			       "%ld: nothing says who we are: %s gives neither a token nor a "
+			       "client certificate",
+			       status, origin);
+	else if (status == 401)
 		(void)snprintf(
 			text, size,
 			"401 Unauthorized: the token or certificate of %s is not accepted: is "
@@ -185,6 +196,22 @@ static void explain_status(const struct reflector *self, long status, char *text
 		(void)snprintf(text, size, "429 Too Many Requests: it is overloaded");
 	else
 		(void)snprintf(text, size, "HTTP status %ld: %s", status, message);
+}
+
+static void explain_error(const struct reflector *self, const struct http_result *result,
+			  char *text, size_t size)
+{
+	const struct kube_access *access = self->access;
+	const char *said = result->message[0] ? result->message : strerrordesc_np(-result->error);
+
+	if (result->error != -EKEYREJECTED || !strstr(said, "is not trusted"))
+		(void)snprintf(text, size, "%s", said);
+	else if (access->ca_pem || access->ca_file)
+		(void)snprintf(text, size, "%s; is the one of %s another cluster's?", said,
+			       access->ca_file ? access->ca_file : access->origin);
+	else
+		(void)snprintf(text, size, "%s; %s gives none, so it is this host's: set ca_file",
+			       said, access->origin);
 }
 
 void reflector_explain(const struct reflector *self, const struct http_result *result, char *text,
@@ -211,9 +238,7 @@ void reflector_explain(const struct reflector *self, const struct http_result *r
 	else if (answer->status != 0 && answer->status != 200)
 		explain_status(self, answer->status, text, size);
 	else if (result->error < 0)
-		(void)snprintf(text, size, "%s",
-			       result->message[0] ? result->message
-						  : strerrordesc_np(-result->error));
+		explain_error(self, result, text, size);
 	else
 		(void)snprintf(text, size, "the %s ends in the middle of something", what);
 }

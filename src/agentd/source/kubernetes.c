@@ -142,8 +142,10 @@ static void on_state(void *data, enum reflector_state state, const char *detail)
 		tell_ready(self);
 		break;
 	case REFLECTOR_FAILED:
-		source_set_state(&self->source, SOURCE_DOWN, "%s %s; %zu pods known",
-				 via_name(self), detail, count(self));
+		/* Either the server comes first, or a sentence that names it. */
+		source_set_state(&self->source, SOURCE_DOWN, "%s%s %s; %zu pods known",
+				 via_name(self), strncmp(detail, "http", 4) == 0 ? "" : ":", detail,
+				 count(self));
 		break;
 	}
 }

@@ -163,12 +163,12 @@ static void test_http_tls_client_that_is_not_trusted_is_told(void **state)
 		  "ca",
 		  { "ca.crt", "client.crt", "stranger.key", NULL },
 		  EKEYREJECTED,
-		  "cannot be used" },
+		  "not that of the client certificate" },
 		{ "address",
 		  "ca",
 		  { "ca.crt", "client.key", "client.key", NULL },
 		  EKEYREJECTED,
-		  "cannot be used" },
+		  "it is broken" },
 	};
 
 	(void)state;

@@ -80,7 +80,7 @@ static void test_kube_access_new_in_pod_takes_service_account(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct kube_access_options options = { .default_server = "https://1.1.1.1" };
+		struct kube_access_options options = { 0 };
 		cleanup_kube_access struct kube_access *access = NULL;
 		struct http_identity identity = { 0 };
 		char why[300] = "";
@@ -101,7 +101,7 @@ static void test_kube_access_new_in_pod_takes_service_account(void **state)
 
 static void test_kube_access_new_nothing_given_is_no_entry(void **state)
 {
-	struct kube_access_options options = { "", "", "", "", NULL };
+	struct kube_access_options options = { "", "", "", "" };
 	struct kube_access *access = NULL;
 	char why[300] = "";
 
@@ -157,7 +157,7 @@ static void test_kube_access_new_policy_overrides(void **state)
 	assert_ok(kube_access_identity(from_file, why, sizeof(why), &identity));
 	assert_string_equal(identity.bearer, "tok");
 	assert_string_equal(identity.ca_pem, CERT);
-	assert_string_equal(identity.server_name, "n");
+	assert_null(identity.server_name);
 	assert_null(identity.cert_pem);
 	assert_null(identity.key_pem);
 }

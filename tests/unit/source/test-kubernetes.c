@@ -245,8 +245,15 @@ static void test_kubernetes_failure_keeps_what_is_known(void **state)
 		{ 0 },
 	};
 	struct rig *rig = *state;
+	FILE *file;
 
 	serve(rig, 0, steps);
+	(void)snprintf(rig->path, sizeof(rig->path), "%s/token", rig->tree->path);
+	file = fopen(rig->path, "we");
+	assert_non_null(file);
+	(void)fprintf(file, "abc");
+	assert_int_equal(fclose(file), 0);
+	rig->tree->settings.kubernetes_token_file = rig->path;
 	apply(rig);
 	run_until(rig, rig->source->state == SOURCE_DOWN);
 	assert_detail(rig, SOURCE_DOWN, "pods is forbidden: cannot watch");
@@ -254,6 +261,25 @@ static void test_kubernetes_failure_keeps_what_is_known(void **state)
 	assert_detail(rig, SOURCE_DOWN, "1 pods known");
 	assert_int_equal(rig->source->workloads, 1);
 	assert_true(rig->source->errors >= 1);
+}
+
+/* Where even system:anonymous is told about RBAC. */
+static void test_kubernetes_without_credentials_says_so(void **state)
+{
+	static const struct script_step steps[] = {
+		{ "403 Forbidden", NULL,
+		  "{\"kind\":\"Status\",\"message\":\"User \\\"system:anonymous\\\"\"}",
+		  END_LENGTH },
+		{ 0 },
+	};
+	struct rig *rig = *state;
+
+	serve(rig, 0, steps);
+	apply(rig);
+	run_until(rig, rig->source->state == SOURCE_DOWN);
+	assert_detail(rig, SOURCE_DOWN,
+		      "403: nothing says who we are: the policy gives neither a token nor a client "
+		      "certificate");
 }
 
 static void write_kubeconfig(const struct rig *rig)
@@ -365,6 +391,7 @@ int main(void)
 		T(test_kubernetes_reload_keeps_what_did_not_change),
 		T(test_kubernetes_switched_off_forgets),
 		T(test_kubernetes_failure_keeps_what_is_known),
+		T(test_kubernetes_without_credentials_says_so),
 		T(test_kubernetes_kubeconfig_may_come_later),
 		T(test_kubernetes_kubelet_is_asked_when_the_tree_changes),
 		T(test_kubernetes_kubelet_without_a_server_is_on_this_node),
