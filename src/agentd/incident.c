@@ -37,7 +37,7 @@ void incident_notice(struct kube_events *events, enum workload_notice notice,
 	if (!is_named_pod(workload))
 		return;
 	if (malformed)
-		strbuf_addf(&message, "Ignoring %s; the QoS level is %s, by %s",
+		strbuf_addf(&message, "Ignoring a value: %s; the QoS level is %s, by %s",
 			    decision->malformed, qos_name(decision->level), decision->detail);
 	else
 		strbuf_addf(&message, "The QoS level is %s, by %s, although %s",

@@ -74,7 +74,8 @@ static void workloads_add(struct strbuf *page, const struct screen *screen, cons
 	if (stale)
 		strbuf_addf(&text, "; %llu stale (last known good)", (unsigned long long)stale);
 	if (conflicts)
-		strbuf_addf(&text, "; %llu in conflict", (unsigned long long)conflicts);
+		strbuf_addf(&text, "; %llu in conflict or malformed",
+			    (unsigned long long)conflicts);
 	field_add(page, screen, INDENT, "Workloads", conflicts || stale ? STYLE_WARN : STYLE_NONE,
 		  strbuf_text(&text));
 }

@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "client.h"
 #include "format.h"
 #include "macro.h"
+
+/* Whose level it is stands in a row of its own, and names of pods are long. */
+static const char *level_from(const json_t *item)
+{
+	if (strcmp(json_read_text(item, "origin"), "pod") == 0)
+		return "its pod";
+	return json_read_text(item, "origin_detail");
+}
 
 int run_workloads(const struct ctl *ctl)
 {
@@ -23,8 +33,8 @@ int run_workloads(const struct ctl *ctl)
 	json_array_foreach(json_read(answer, "workloads"), i, item)
 	{
 		const char *level = json_read_text(item, "qos");
-		bool wrong =
-			*json_read_text(item, "conflict") || *json_read_text(item, "malformed");
+		bool conflict = *json_read_text(item, "conflict");
+		bool malformed = *json_read_text(item, "malformed");
 		bool stale = json_read_bool(item, "stale");
 		char name[512];
 
@@ -34,10 +44,11 @@ int run_workloads(const struct ctl *ctl)
 		table_add(&table, STYLE_NONE, "%s", json_read_text(item, "kind"));
 		table_add(&table, style_of(level), "%s", level);
 		table_add(&table, STYLE_NONE, "%s", json_read_text(item, "source"));
-		table_add(&table, wrong || stale ? STYLE_WARN : STYLE_NONE, "%s%s%s%s",
-			  json_read_text(item, "origin_detail"), stale ? " (stale)" : "",
+		table_add(&table, conflict || malformed || stale ? STYLE_WARN : STYLE_NONE,
+			  "%s%s%s%s%s", level_from(item), stale ? " (stale)" : "",
 			  json_read_bool(item, "ignored") ? " (ignored)" : "",
-			  wrong ? " (conflict: see explain)" : "");
+			  conflict ? " (conflict: see explain)" : "",
+			  malformed ? " (malformed: see explain)" : "");
 	}
 	if (table_rows(&table) == 0)
 		strbuf_add(&page, "No workloads. `berthctl status` tells what the sources see.\n");

@@ -123,7 +123,8 @@ void workload_note(struct registry *registry, const struct workload *workload,
 	bool conflict = text_is_new(decision->conflict, before->conflict);
 
 	if (malformed && log_limit_pass(&registry->warnings, LOG_WARNING))
-		log_full(LOG_WARNING, &context, "%s '%s' (%s): ignoring %s; its level is %s, by %s",
+		log_full(LOG_WARNING, &context,
+			 "%s '%s' (%s): ignoring a value: %s; its level is %s, by %s",
 			 workload->kind, workload->name, workload->cgroup->path,
 			 decision->malformed, qos_name(decision->level), decision->detail);
 	if (conflict && log_limit_pass(&registry->warnings, LOG_WARNING))
