@@ -41,7 +41,8 @@ const struct config_field settings_fields[] = {
 	FIELD_STRING(struct settings, "sources.kubernetes.kubeconfig", kubernetes_kubeconfig, "",
 		     "A kubeconfig file; empty: the service account, where this is a pod."),
 	FIELD_STRING(struct settings, "sources.kubernetes.server", kubernetes_server, "",
-		     "https://HOST:PORT of the API; empty: as the kubeconfig or the pod says."),
+		     "https://HOST:PORT of the API; empty: as the kubeconfig or the pod says, or "
+		     "this node's kubelet."),
 	FIELD_STRING(struct settings, "sources.kubernetes.token_file", kubernetes_token_file, "",
 		     "A file with a bearer token, read again when it is used."),
 	FIELD_STRING(struct settings, "sources.kubernetes.ca_file", kubernetes_ca_file, "",
