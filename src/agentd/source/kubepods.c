@@ -172,6 +172,7 @@ static int kubepods_apply(struct source *source, const struct settings *settings
 		tree_source_idle(tree, SOURCE_OFF, "sources.kubernetes.enabled is false");
 		return 0;
 	}
+	tree->is_auto = settings->kubernetes_enabled == SWITCH_AUTO;
 	r = globs_add_below(&tree->globs, cgroupfs_roots, ARRAY_SIZE(cgroupfs_roots),
 			    cgroupfs_groups, ARRAY_SIZE(cgroupfs_groups));
 	if (r == 0)

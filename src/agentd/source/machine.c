@@ -280,6 +280,7 @@ static int machines_apply(struct source *source, const struct settings *settings
 		return 0;
 	}
 	tree_source_close(&self->tree);
+	self->tree.is_auto = self->enabled == SWITCH_AUTO;
 	machine_bus_refresh(&self->bus);
 	r = machines_tree_patterns(&self->tree.globs);
 	if (r == 0)
@@ -287,7 +288,7 @@ static int machines_apply(struct source *source, const struct settings *settings
 	if (r < 0)
 		return r;
 	if (self->tree.tree.mount_count == 0) {
-		machines_stop(self, true); /* down: tree_source_open() has said why */
+		machines_stop(self, true); /* tree_source_open() has said why */
 		return 0;
 	}
 	look_start(self, true);

@@ -170,7 +170,7 @@ int tree_source_open(struct tree_source *self)
 			self);
 	self->has_tree = true;
 	if (self->tree.mount_count == 0) {
-		tree_source_idle(self, SOURCE_DOWN,
+		tree_source_idle(self, self->is_auto ? SOURCE_OFF : SOURCE_DOWN,
 				 "no cgroup hierarchy with cpu or memory is mounted");
 		return 0;
 	}

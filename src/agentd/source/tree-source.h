@@ -23,6 +23,7 @@ struct tree_source {
 	const struct tree_source_ops *ops;
 	struct globs globs; /* to be filled before tree_source_open() */
 	struct watch_tree tree;
+	bool is_auto; /* nobody asked for it: on a host without cgroups it is off, not down */
 	bool has_tree;
 	sd_event_source *io, *timer;
 };

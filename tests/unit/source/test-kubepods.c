@@ -256,6 +256,10 @@ static void test_kubepods_nothing_there_is_ready(void **state)
 	rig = (struct rig){ 0 };
 	rig_copy(&rig, "none");
 	assert_ok(source_kubepods.apply(rig.source, &rig.tree->settings));
+	/* Nobody asked for it: a host without cgroups is not ill for that. */
+	assert_int_equal(rig.source->state, SOURCE_OFF);
+	rig.tree->settings.kubernetes_enabled = SWITCH_TRUE;
+	assert_ok(source_kubepods.apply(rig.source, &rig.tree->settings));
 	assert_int_equal(rig.source->state, SOURCE_DOWN);
 	rig_stop(&rig);
 }

@@ -244,6 +244,8 @@ static void test_machine_without_cgroups_is_off_or_down(void **state)
 	/* Mounted, but not what Berth needs. */
 	none.mode = HIERARCHY_V1;
 	machine_apply(m, SWITCH_AUTO);
+	assert_int_equal(m->rig.source->state, SOURCE_OFF);
+	machine_apply(m, SWITCH_TRUE);
 	assert_int_equal(m->rig.source->state, SOURCE_DOWN);
 	assert_non_null(strstr(m->rig.source->detail, "no cgroup hierarchy with cpu or memory"));
 }
