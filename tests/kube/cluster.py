@@ -166,6 +166,18 @@ class Cluster:
     def send(self, name, number):
         self.processes[name].send_signal(number)
 
+    def stop_threads(self, name):
+        """SIGSTOP, until every thread has taken it: the last one may still answer before."""
+        self.send(name, signal.SIGSTOP)
+        tasks = pathlib.Path(f"/proc/{self.processes[name].pid}/task")
+
+        def stopped():
+            states = [(task / "stat").read_text().rpartition(")")[2].split()[0]
+                      for task in tasks.iterdir()]
+            return all(state in "TtZX" for state in states)
+
+        self.wait_for(name, stopped, 10)
+
     def kill(self, name, number=signal.SIGKILL, timeout=90):
         process = self.processes.pop(name, None)
         if process is None:
@@ -229,7 +241,7 @@ class Cluster:
         return revision
 
     def freeze_etcd(self):
-        self.send("etcd", signal.SIGSTOP)
+        self.stop_threads("etcd")
 
     def thaw_etcd(self):
         self.send("etcd", signal.SIGCONT)
@@ -278,7 +290,7 @@ class Cluster:
     def freeze(self):
         """Connections are still accepted, by the kernel, and nothing answers."""
         self.disconnect()
-        self.send("apiserver", signal.SIGSTOP)
+        self.stop_threads("apiserver")
 
     def thaw(self):
         self.send("apiserver", signal.SIGCONT)

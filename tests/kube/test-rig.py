@@ -5,7 +5,7 @@
 import signal
 
 import credentials
-from kubetest import ROOT, Watch, arguments, check, kube_cluster, rig, wait_until
+from kubetest import Watch, arguments, check, kube_cluster, rig, wait_until
 
 PODS = "/api/v1/pods"
 ON_NODE = "?fieldSelector=spec.nodeName%3Dnode1"
@@ -126,17 +126,6 @@ def test_credentials(kube, token):
     connection.close()
 
 
-def test_manifests(kube):
-    """Whatever the manifests that are shipped contain, the API takes it."""
-    for path in sorted((ROOT / "conf/kubernetes").glob("**/*.yaml")):
-        objects = [item for item in rig.load(path) if "apiVersion" in item and "kind" in item]
-        for item in objects:
-            if item["kind"] == "Namespace":
-                kube.apply([item])
-        kube.apply([item for item in objects if item["kind"] != "Namespace"])
-        print(f"  {path.name}: {len(objects)} objects")
-
-
 def test_busy(kube):
     kube.service_account("default", "reader")
     kube.may("default", "reader", RULES)
@@ -155,7 +144,6 @@ def main():
         for test in (test_watch, test_gone, test_restart, test_frozen, test_credentials):
             test(kube, token)
             print(f"ok {test.__name__}", flush=True)
-        test_manifests(kube)
     with kube_cluster(max_requests=1) as kube:
         test_busy(kube)
         print("ok test_busy")
