@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "kube/events.h"
 #include "kube/reflector.h"
 #include "source/source-internal.h"
@@ -15,6 +17,8 @@ struct kubernetes {
 	enum kubernetes_via via;
 	char *kubeconfig, *server, *token_file, *ca_file, *node;
 	bool wanted; /* the above is valid */
+	/* Of the kubeconfig, as it was read. */
+	struct stat config;
 	bool started;
 	struct http_client *client;
 	struct kube_access *access;
@@ -27,6 +31,9 @@ struct kubernetes {
 
 int kubernetes_options_copy(struct kubernetes *self, const struct settings *settings);
 void kubernetes_options_free(struct kubernetes *self);
+/* A kubeconfig that was written anew since it was read. */
+void kubernetes_config_remember(struct kubernetes *self);
+bool kubernetes_config_changed(const struct kubernetes *self);
 bool kubernetes_options_same(const struct kubernetes *self, const struct settings *settings);
 /* Why it has nothing to do; NULL: it has. */
 const char *kubernetes_off_reason(const struct settings *settings);

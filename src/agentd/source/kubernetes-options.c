@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <ctype.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,26 @@ int kubernetes_options_copy(struct kubernetes *self, const struct settings *sett
 	self->wanted =
 		self->kubeconfig && self->server && self->token_file && self->ca_file && self->node;
 	return self->wanted ? 0 : -ENOMEM;
+}
+
+void kubernetes_config_remember(struct kubernetes *self)
+{
+	if (!self->kubeconfig[0] || fstatat(AT_FDCWD, self->kubeconfig, &self->config, 0) < 0)
+		self->config = (struct stat){ 0 };
+}
+
+bool kubernetes_config_changed(const struct kubernetes *self)
+{
+	const struct stat *old = &self->config;
+	struct stat now;
+
+	/* Gone is no news: what was read goes on to hold. */
+	if (!self->wanted || !self->kubeconfig[0] ||
+	    fstatat(AT_FDCWD, self->kubeconfig, &now, 0) < 0)
+		return false;
+	return now.st_ino != old->st_ino || now.st_dev != old->st_dev ||
+	       now.st_size != old->st_size || now.st_mtim.tv_sec != old->st_mtim.tv_sec ||
+	       now.st_mtim.tv_nsec != old->st_mtim.tv_nsec;
 }
 
 bool kubernetes_options_same(const struct kubernetes *self, const struct settings *settings)

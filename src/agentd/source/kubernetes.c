@@ -122,6 +122,8 @@ static void on_gone(void *data, const struct kube_pod *pod)
 	recount_soon(self);
 }
 
+static int open_later(struct kubernetes *self, uint64_t usec);
+
 static void on_state(void *data, enum reflector_state state, const char *detail)
 {
 	struct kubernetes *self = data;
@@ -146,6 +148,11 @@ static void on_state(void *data, enum reflector_state state, const char *detail)
 		source_set_state(&self->source, SOURCE_DOWN, "%s%s %s; %zu pods known",
 				 via_name(self), strncmp(detail, "http", 4) == 0 ? "" : ":", detail,
 				 count(self));
+		/* Tokens and certificates in files are read again for each call; those in the
+		 * kubeconfig, and the server, only with it. */
+		if (kubernetes_config_changed(self) && open_later(self, 0) < 0)
+			log_error("the new kubeconfig '%s' is not read before a reload: %s",
+				  self->kubeconfig, strerrordesc_np(ENOMEM));
 		break;
 	}
 }
@@ -248,32 +255,32 @@ static int on_retry(sd_event_source *event_source, uint64_t usec, void *data)
 
 	(void)event_source;
 	(void)usec;
+	kubernetes_close(self);
 	if (kubernetes_open(self) < 0)
 		log_error("source kubernetes stays down: %s", strerrordesc_np(ENOMEM));
 	return 0;
 }
 
-static int open_later(struct kubernetes *self)
+static int open_later(struct kubernetes *self, uint64_t usec)
 {
 	int r;
 
-	self->backoff_usec = self->backoff_usec == 0
-				     ? BACKOFF_FIRST_USEC
-				     : MIN(self->backoff_usec * 2, BACKOFF_MAX_USEC);
 	if (self->retry) {
-		r = sd_event_source_set_time_relative(self->retry, self->backoff_usec);
+		r = sd_event_source_set_time_relative(self->retry, usec);
 		return r < 0 ? r : sd_event_source_set_enabled(self->retry, SD_EVENT_ONESHOT);
 	}
 	return sd_event_add_time_relative(self->source.context->event, &self->retry,
-					  CLOCK_MONOTONIC, self->backoff_usec, 0, on_retry, self);
+					  CLOCK_MONOTONIC, usec, 0, on_retry, self);
 }
 
 /* A kubeconfig may be written after us, by the kubelet's bootstrap for one. */
 static int kubernetes_open(struct kubernetes *self)
 {
 	char why[300] = "";
-	int r = open_access(self, why, sizeof(why));
+	int r;
 
+	kubernetes_config_remember(self);
+	r = open_access(self, why, sizeof(why));
 	if (r >= 0)
 		r = open_reflector(self);
 	if (r >= 0) {
@@ -287,7 +294,10 @@ static int kubernetes_open(struct kubernetes *self)
 	self->own_errors++;
 	source_set_state(&self->source, SOURCE_DOWN, "%s; %zu pods known",
 			 why[0] ? why : strerrordesc_np(-r), count(self));
-	return open_later(self);
+	self->backoff_usec = self->backoff_usec == 0
+				     ? BACKOFF_FIRST_USEC
+				     : MIN(self->backoff_usec * 2, BACKOFF_MAX_USEC);
+	return open_later(self, self->backoff_usec);
 }
 
 static int kubernetes_off(struct kubernetes *self, const char *why)
@@ -308,7 +318,8 @@ static int kubernetes_apply(struct source *source, const struct settings *settin
 
 	if (off)
 		return kubernetes_off(self, off);
-	if (!kubernetes_options_same(self, settings) || !self->reflector) {
+	if (!kubernetes_options_same(self, settings) || kubernetes_config_changed(self) ||
+	    !self->reflector) {
 		kubernetes_close(self);
 		self->backoff_usec = 0;
 		r = kubernetes_options_copy(self, settings);

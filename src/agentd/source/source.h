@@ -40,6 +40,7 @@ struct source {
 	const struct source_context *context;
 	enum source_state state;
 	enum source_state told; /* the last one that was logged */
+	char told_why[160];     /* and the cause: of detail, what comes before its first ';' */
 	char detail[400];       /* for people: "12 globs, 40 groups", "no system bus: ..." */
 	uint64_t events, errors;
 	size_t workloads; /* that it vouches for now */

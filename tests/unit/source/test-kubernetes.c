@@ -311,6 +311,39 @@ static void test_kubernetes_kubeconfig_may_come_later(void **state)
 	assert_non_null(strstr(script_request(rig->scripts[0], 0), "Bearer abc"));
 }
 
+/* Somebody mends it, and waits. */
+static void test_kubernetes_kubeconfig_written_anew_is_read(void **state)
+{
+	static const struct script_step steps[] = {
+		{ "401 Unauthorized", NULL, "{}", END_LENGTH },
+		{ "401 Unauthorized", NULL, "{}", END_LENGTH },
+		{ "401 Unauthorized", NULL, "{}", END_LENGTH },
+		{ 0 },
+	};
+	struct rig *rig = *state;
+
+	serve(rig, 0, steps);
+	rig->tree->settings.kubernetes_server = empty;
+	(void)snprintf(rig->path, sizeof(rig->path), "%s/kubeconfig", rig->tree->path);
+	write_kubeconfig(rig);
+	rig->tree->settings.kubernetes_kubeconfig = rig->path;
+	apply(rig);
+	run_until(rig, rig->source->state == SOURCE_DOWN);
+	assert_detail(rig, SOURCE_DOWN, "401 Unauthorized");
+	serve(rig, 1, one_pod);
+	rig->tree->settings.kubernetes_server = empty;
+	write_kubeconfig(rig);
+	run_until(rig, rig->source->state == SOURCE_READY);
+	assert_detail(rig, SOURCE_READY, rig->server);
+	/* One that is well is looked at only where somebody asks for it. */
+	run_until(rig, rig->scripts[1]->asked == 2);
+	apply(rig);
+	assert_detail(rig, SOURCE_READY, "1 pods");
+	write_kubeconfig(rig);
+	apply(rig);
+	assert_detail(rig, SOURCE_STARTING, rig->server);
+}
+
 static void test_kubernetes_kubelet_is_asked_when_the_tree_changes(void **state)
 {
 	static const struct script_step steps[] = {
@@ -393,6 +426,7 @@ int main(void)
 		T(test_kubernetes_failure_keeps_what_is_known),
 		T(test_kubernetes_without_credentials_says_so),
 		T(test_kubernetes_kubeconfig_may_come_later),
+		T(test_kubernetes_kubeconfig_written_anew_is_read),
 		T(test_kubernetes_kubelet_is_asked_when_the_tree_changes),
 		T(test_kubernetes_kubelet_without_a_server_is_on_this_node),
 		T(test_kubernetes_events_go_where_the_policy_says),
