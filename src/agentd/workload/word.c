@@ -23,11 +23,11 @@ static int labels_size(const struct label *labels, size_t count, size_t limit, s
 	if (count > limit)
 		return -E2BIG;
 	for (size_t i = 0; i < count; i++) {
-		bytes += strlen(labels[i].key) + strlen(labels[i].value) + 2;
+		bytes += strlen(labels[i].key) + strlen(labels[i].value);
 		if (bytes > LIMIT_LABEL_BYTES)
 			return -E2BIG;
 	}
-	*size += bytes + count * sizeof(struct label);
+	*size += bytes + count * (sizeof(struct label) + 2);
 	return 0;
 }
 
