@@ -45,7 +45,20 @@ struct tree_group {
 	char path[];
 };
 
-struct store_job;
+#define STORE_FILE      "pods.json"
+#define STORE_TEMPORARY "pods.json.new"
+#define STORE_VERSION   1
+
+/* The thread has it while it writes. */
+struct store_job {
+	int fd;
+	char saved[32];
+	size_t count, written;
+	struct {
+		struct shared_pod *shared;
+		bool written;
+	} pods[];
+};
 
 struct pods_store {
 	int fd; /* of the state directory; -EBADF: nothing is kept */
@@ -53,9 +66,10 @@ struct pods_store {
 	struct worker_pool *pool;
 	struct store_job *job; /* that is being written */
 	bool armed;
-	bool unsaved; /* something differs from the file */
-	bool newer;   /* an API has spoken since: the file's date is not its last word */
-	bool failed;  /* and that was logged */
+	bool unsaved;    /* something differs from the file */
+	bool newer;      /* an API has spoken since: the file's date is not its last word */
+	bool failed;     /* and that was logged */
+	size_t left_out; /* of the file, which was full; and that was logged */
 	char saved[32];
 };
 
@@ -99,3 +113,8 @@ void pods_publish(struct pods *pods, const struct tree_pod *pod);
 void pods_store_changed(struct pods *pods);
 /* Write what is not written, now. */
 void pods_store_done(struct pods *pods);
+
+/* ---- pods-store-write.c ---- */
+
+/* On a thread: data is a struct store_job. 0 or -errno, with the old file as it was. */
+int pods_store_write(void *data);

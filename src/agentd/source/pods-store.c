@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pods-store.c - STATE_DIR/pods.json: one JSON document, but written and read a line a pod, so that
- * a thousand of them are never in memory as a tree. It is written by a thread, as fsync(2) waits
- * for a busy disk, and replaced as a whole.
+ * a thousand of them are never in memory as a tree. It is written by a thread (pods-store-write.c),
+ * as fsync(2) waits for a busy disk, and replaced as a whole.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -16,109 +16,15 @@
 #include "strbuf.h"
 #include "worker/pool.h"
 
-#define STORE_FILE          "pods.json"
-#define STORE_TEMPORARY     "pods.json.new"
 #define STORE_DAMAGED       "pods.json.damaged"
-#define STORE_VERSION       1
 #define STORE_DELAY_USEC    (2 * USEC_PER_SEC)
 #define STORE_ACCURACY_USEC (USEC_PER_SEC / 2)
-#define STORE_CHUNK_BYTES   (64u * 1024)
 
-struct store_job {
-	int fd;
-	char saved[32];
-	size_t count;
-	struct shared_pod *pods[];
-};
-
-/* ---- Writing: on the thread ---- */
-
-static int text_flush(int fd, struct strbuf *text)
-{
-	const char *at = strbuf_text(text);
-	size_t left = text->length;
-
-	if (strbuf_error(text) < 0)
-		return -ENOMEM;
-	while (left > 0) {
-		ssize_t n = write(fd, at, left);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		at += n;
-		left -= (size_t)n;
-	}
-	strbuf_clear(text);
-	return 0;
-}
-
-static int text_add(const char *bytes, size_t size, void *data)
-{
-	struct strbuf *text = data;
-
-	strbuf_add_bytes(text, bytes, size);
-	return strbuf_error(text);
-}
-
-static int store_write_pods(int fd, const struct store_job *job)
-{
-	struct strbuf text cleanup_strbuf = { 0 };
-	int r;
-
-	strbuf_addf(&text, "{\"version\":%d,\"saved\":\"%s\",\"pods\":[\n", STORE_VERSION,
-		    job->saved);
-	for (size_t i = 0; i < job->count; i++) {
-		json_auto_t *object = kube_pod_encode(job->pods[i]->pod);
-
-		if (!object || json_dump_callback(object, text_add, &text, JSON_COMPACT) < 0)
-			return -ENOMEM;
-		strbuf_add(&text, i + 1 < job->count ? ",\n" : "\n");
-		if (text.length < STORE_CHUNK_BYTES)
-			continue;
-		r = text_flush(fd, &text);
-		if (r < 0)
-			return r;
-	}
-	strbuf_add(&text, "]}\n");
-	return text_flush(fd, &text);
-}
-
-static int store_write(void *data)
-{
-	const struct store_job *job = data;
-	cleanup_close int directory = -EBADF, fd = -EBADF;
-	int r;
-
-	/* Of a write that was cut short. */
-	(void)unlinkat(job->fd, STORE_TEMPORARY, 0);
-	fd = openat(job->fd, STORE_TEMPORARY,
-		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
-	if (fd < 0)
-		return -errno;
-	r = store_write_pods(fd, job);
-	if (r == 0 && fsync(fd) < 0)
-		r = -errno;
-	if (r == 0 && renameat(job->fd, STORE_TEMPORARY, job->fd, STORE_FILE) < 0)
-		r = -errno;
-	if (r < 0) {
-		(void)unlinkat(job->fd, STORE_TEMPORARY, 0);
-		return r;
-	}
-	/* The file is whole without it; only which of the two is there after a power cut is not. */
-	directory = openat(job->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (directory >= 0)
-		(void)fsync(directory);
-	return 0;
-}
-
-/* ---- Writing: on the loop ---- */
+/* ---- Writing ---- */
 
 static struct store_job *store_job_new(struct pods *pods)
 {
-	struct store_job *job =
-		calloc(1, sizeof(*job) + pods->known.count * sizeof(struct shared_pod *));
+	struct store_job *job = calloc(1, sizeof(*job) + pods->known.count * sizeof(job->pods[0]));
 	const struct known_pod *known;
 	struct timespec now;
 	struct tm fields;
@@ -131,7 +37,7 @@ static struct store_job *store_job_new(struct pods *pods)
 		(void)strftime(job->saved, sizeof(job->saved), "%Y-%m-%dT%H:%M:%SZ", &fields);
 	hashmap_foreach (known, &pods->known) {
 		known->shared->references++;
-		job->pods[job->count++] = known->shared;
+		job->pods[job->count++].shared = known->shared;
 	}
 	return job;
 }
@@ -139,7 +45,7 @@ static struct store_job *store_job_new(struct pods *pods)
 static void store_job_free(struct store_job *job)
 {
 	for (size_t i = 0; job && i < job->count; i++)
-		shared_pod_unref(job->pods[i]);
+		shared_pod_unref(job->pods[i].shared);
 	free(job);
 }
 
@@ -188,12 +94,24 @@ static void store_written(struct pods *pods, int result)
 	store->failed = result < 0;
 }
 
+static void store_left_out(struct pods *pods, size_t left_out)
+{
+	if (left_out > 0 && pods->store.left_out == 0)
+		log_warning("'" STORE_FILE "' in the state directory is full at %u MiB: the %zu "
+			    "pods with the largest annotations are not in it",
+			    LIMIT_STATE_BYTES >> 20, left_out);
+	pods->store.left_out = left_out;
+}
+
 static void on_written(void *data, void *job_data, int result)
 {
 	struct pods *pods = data;
 	struct pods_store *store = &pods->store;
+	const struct store_job *job = job_data;
 	bool changed = store->unsaved;
 
+	if (result == 0)
+		store_left_out(pods, job->count - job->written);
 	store_job_free(job_data);
 	store->job = NULL;
 	store_written(pods, result);
@@ -216,7 +134,7 @@ static int store_start(struct pods *pods)
 	job = store_job_new(pods);
 	if (!job)
 		return -ENOMEM;
-	r = worker_pool_add(store->pool, store_write, on_written, job, pods);
+	r = worker_pool_add(store->pool, pods_store_write, on_written, job, pods);
 	if (r < 0) {
 		store_job_free(job);
 		return r;
@@ -259,7 +177,7 @@ void pods_store_done(struct pods *pods)
 	if (store->fd < 0 || !(store->unsaved || store->newer))
 		return;
 	job = store_job_new(pods);
-	store_written(pods, job ? store_write(job) : -ENOMEM);
+	store_written(pods, job ? pods_store_write(job) : -ENOMEM);
 	store_job_free(job);
 	store->unsaved = store->newer = false;
 }
@@ -293,7 +211,7 @@ static int head_read(struct pods *pods, const char *line, size_t length)
 {
 	struct strbuf text cleanup_strbuf = { 0 };
 	json_auto_t *head = NULL;
-	const char *saved;
+	const char *saved, *end;
 	struct tm fields;
 
 	strbuf_add_bytes(&text, line, length);
@@ -302,8 +220,10 @@ static int head_read(struct pods *pods, const char *line, size_t length)
 		return -ENOMEM;
 	head = json_loadb(text.text, text.length, 0, NULL);
 	saved = json_string_value(json_object_get(head, "saved"));
-	if (json_integer_value(json_object_get(head, "version")) != STORE_VERSION || !saved ||
-	    !strptime(saved, "%Y-%m-%dT%H:%M:%SZ", &fields))
+	if (json_integer_value(json_object_get(head, "version")) != STORE_VERSION || !saved)
+		return -EBADMSG;
+	end = strptime(saved, "%Y-%m-%dT%H:%M:%SZ", &fields);
+	if (!end || *end)
 		return -EBADMSG;
 	(void)snprintf(pods->store.saved, sizeof(pods->store.saved), "%s", saved);
 	return 0;

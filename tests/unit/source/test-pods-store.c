@@ -181,6 +181,8 @@ static void test_store_load_damaged_file_is_set_aside(void **state)
 		{ "[]", 0 },
 		{ "{\"version\":2,\"saved\":\"2026-11-20T22:10:00Z\",\"pods\":[\n]}\n", 0 },
 		{ "{\"version\":1,\"pods\":[\n]}\n", 0 },
+		{ "{\"version\":1,\"saved\":\"2026-11-20T22:10:00Z\\u001b[2J\",\"pods\":[\n]}\n",
+		  0 },
 		{ "{\"version\":1,\"saved\":\"\\u001b[2J\",\"pods\":[\n]}\n", 0 },
 		{ HEAD, 0 },
 		{ HEAD LINE("a") ",\n", 1 },
@@ -292,6 +294,60 @@ static void test_store_full_disk_keeps_the_old_file_and_tries_again(void **state
 	free(text);
 }
 
+/* A pod as large as Kubernetes lets it be, six times as large in JSON. */
+static struct kube_pod *pod_huge(unsigned int number)
+{
+	char key[] = "berth/x", uid[32];
+	struct label annotation = { key, malloc(LIMIT_LABEL_BYTES) };
+	struct kube_pod *pod = NULL;
+	const struct kube_pod model = {
+		.uid = uid,
+		.cgroup_uid = uid,
+		.namespace = "ns",
+		.name = "huge",
+		.node = "",
+		.phase = "",
+		.resource_version = "",
+		.qos_class = "",
+		.annotations = &annotation,
+		.annotation_count = 1,
+	};
+	json_t *object;
+
+	(void)snprintf(uid, sizeof(uid), "huge-%u", number);
+	assert_non_null(annotation.value);
+	memset(annotation.value, 1, LIMIT_LABEL_BYTES);
+	annotation.value[LIMIT_LABEL_BYTES - sizeof(key)] = '\0';
+	object = kube_pod_encode(&model);
+	assert_non_null(object);
+	assert_ok(kube_pod_decode(object, uid, sizeof(uid), &pod));
+	json_decref(object);
+	free(annotation.value);
+	return pod;
+}
+
+/* One tenant's annotations do not push what is known of the others out of the file. */
+static void test_store_more_than_the_file_may_have_leaves_the_largest_out(void **state)
+{
+	struct world *world = *state;
+	uint64_t warnings = log_count_warnings();
+	struct stat st;
+
+	world_put(world, UID_A, "web", BATCH);
+	for (unsigned int i = 0; i < 24; i++)
+		pods_api_put(world->pods, "apiserver", pod_huge(i));
+	world_put(world, UID_B, "db", CRITICAL);
+	run_until_written(world);
+	assert_ok(fstatat(world->state_fd, "pods.json", &st, 0));
+	assert_true(st.st_size <= (off_t)LIMIT_STATE_BYTES);
+	assert_int_equal(log_count_warnings(), warnings + 1);
+	world_restart(world);
+	assert_false(there(world, "pods.json.damaged"));
+	assert_non_null(hashmap_get(&world->pods->known, UID_A));
+	assert_non_null(hashmap_get(&world->pods->known, UID_B));
+	assert_in_range(world->pods->known.count, 2 + 20, 2 + 23);
+}
+
 static void test_store_forget_is_written_too(void **state)
 {
 	struct world *world = *state;
@@ -333,6 +389,7 @@ int main(void)
 		cmocka_unit_test(test_store_load_good_files_stay),
 		TEST(test_store_load_what_is_no_such_file_is_set_aside),
 		TEST(test_store_full_disk_keeps_the_old_file_and_tries_again),
+		TEST(test_store_more_than_the_file_may_have_leaves_the_largest_out),
 		TEST(test_store_forget_is_written_too),
 		TEST(test_store_without_a_directory_keeps_nothing),
 	};
