@@ -55,7 +55,7 @@ def measure(options, case, seconds):
             time.sleep(seconds)
             wall = time.monotonic() - begin
             cpu = (procfs.cpu_seconds(daemon.pid) - cpu) / wall * 100
-            wakeups = (procfs.wakeups(daemon.pid) - wakeups) / wall
+            wakeups = procfs.wakeups_since(wakeups, daemon.pid) / wall
             rss, private = procfs.memory_kib(daemon.pid)
     print(f"{name}: {rss} KiB RSS, {private} KiB private, {cpu:.4f} % of a core, "
           f"{wakeups:.2f} wake-ups/s", flush=True)  # fmt: skip

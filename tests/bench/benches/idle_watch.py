@@ -8,7 +8,7 @@ import os
 import time
 
 from benchlib import cgroups, kube, procfs, report
-from benchlib.daemon import Daemon
+from benchlib.daemon import Daemon, wait_until
 from benches._idle import Sleepers
 
 BAR = (
@@ -26,13 +26,15 @@ def measure(options, seconds):
                 node.add({"berth/qos": "batch" if number % 2 else "high"}, sleepers=sleepers)
             with Daemon(options.build, node.policy()) as daemon:
                 node.settle(daemon)
+                # Threads of the pool end after 10 s of nothing; what they used ends with them.
+                wait_until(lambda: procfs.threads(daemon.pid) == 1, 30, "one thread is left")
                 time.sleep(5)
                 cpu, wakeups = procfs.cpu_seconds(daemon.pid), procfs.wakeups(daemon.pid)
                 begin = time.monotonic()
                 time.sleep(seconds)
                 wall = time.monotonic() - begin
                 cpu = (procfs.cpu_seconds(daemon.pid) - cpu) / wall * 100
-                wakeups = (procfs.wakeups(daemon.pid) - wakeups) / wall
+                wakeups = procfs.wakeups_since(wakeups, daemon.pid) / wall
                 return cpu, wakeups, kube.memory_kib(daemon.pid)
 
 

@@ -44,12 +44,16 @@ class Daemon:
         self.build, self.policy, self.log_level = build, policy, log_level
         self.directory = tempfile.mkdtemp(prefix="berth-bench-")
         self.runtime = os.path.join(self.directory, "run")
-        self.config = os.path.join(self.directory, "berth.yaml")
+        # A level down: the daemon watches the directory above the policy's as well, and /tmp is
+        # busy.
+        self.etc = os.path.join(self.directory, "etc")
+        self.config = os.path.join(self.etc, "berth.yaml")
         self.process = None
         self.ready_seconds = None
         self.lines = []
         self._reader = None
         os.mkdir(self.runtime, 0o700)
+        os.mkdir(self.etc)
 
     @property
     def pid(self):
@@ -77,7 +81,7 @@ class Daemon:
             [
                 os.path.join(self.build, "src/agentd/berthd"),
                 "--config", self.config,
-                "--dropin-dir", os.path.join(self.directory, "berth.d"),
+                "--dropin-dir", os.path.join(self.etc, "berth.d"),
                 "--runtime-dir", self.runtime,
                 "--state-dir", os.path.join(self.directory, "state"),
                 "--plugin-dir", os.path.join(self.build, "src/plugins"),
