@@ -72,7 +72,8 @@ static const struct workload *workload_heir_of(const struct registry *registry,
 	return parent;
 }
 
-/* The level, "ignore" and "explain" of `parent`; what a rule says of requests stays its own. */
+/* The level, "ignore" and "explain" of `parent`; what a rule says of requests, or that this one is
+ * to be left alone, stays its own. */
 static int decision_inherit(struct qos_decision *decision, const struct workload_record *parent,
 			    const struct settings *settings)
 {
@@ -91,7 +92,7 @@ static int decision_inherit(struct qos_decision *decision, const struct workload
 	decision->level = above.level;
 	decision->origin = ORIGIN_PARENT;
 	decision->detail = strbuf_take(&detail);
-	decision->ignore = above.ignore;
+	decision->ignore |= above.ignore;
 	decision->explain = above.explain;
 	return 0;
 }

@@ -115,6 +115,34 @@ static void test_registry_put_pod_changes_its_containers_follow(void **state)
 	assert_string_equal(tree_said(tree), "~web ~web/c1 ~web/c2");
 }
 
+/* Who runs the node has the last word about what is left alone, of one container as well. */
+static void test_registry_put_rule_leaves_one_container_alone(void **state)
+{
+	struct rule rules[] = { {
+		.match = { .kind = TEXT("container"), .name = TEXT("*/c1") },
+		.ignore = true,
+		.file = "b.yaml",
+		.line = 3,
+	} };
+	struct tree *tree = *state;
+
+	tree->settings.rules = rules;
+	tree->settings.rule_count = ARRAY_SIZE(rules);
+	pod(tree, batch, 1);
+	box(tree, "web/c1", BOX);
+	box(tree, "web/c2", POD "/c2");
+	assert_int_equal(at(tree, BOX)->view.flags, WORKLOAD_IGNORED);
+	assert_int_equal(at(tree, BOX)->view.qos, QOS_BATCH);
+	assert_int_equal(at(tree, POD "/c2")->view.flags, 0);
+	/* Its pod as well, and no longer. */
+	pod(tree, ignored, 2);
+	pod(tree, batch, 1);
+	assert_int_equal(at(tree, BOX)->view.flags, WORKLOAD_IGNORED);
+	assert_int_equal(at(tree, POD "/c2")->view.flags, 0);
+	tree->settings.rules = NULL;
+	tree->settings.rule_count = 0;
+}
+
 static void test_registry_put_container_before_its_pod_follows_later(void **state)
 {
 	struct tree *tree = *state;
@@ -322,6 +350,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(test_registry_put_container_takes_the_level_of_its_pod),
 		TEST(test_registry_put_pod_changes_its_containers_follow),
+		TEST(test_registry_put_rule_leaves_one_container_alone),
 		TEST(test_registry_put_container_before_its_pod_follows_later),
 		TEST(test_registry_put_group_above_the_pod_is_not_inherited),
 		TEST(test_registry_put_two_that_name_each_other_both_decide),
