@@ -44,7 +44,7 @@ class Churn:
 
 def usage(daemon):
     """(fds, private KiB) when no group is left."""
-    wait_until(lambda: daemon.total("berth_workloads") == 0, 10, "berthd forgot every group")
+    wait_until(lambda: daemon.groups() == 0, 10, "berthd forgot every group")
     return procfs.fds(daemon.pid), procfs.memory_kib(daemon.pid)[1]
 
 

@@ -30,7 +30,7 @@ def populate(tree, sleepers, pods, containers):
 
 def settle(daemon, workloads):
     """Until all are known, their knobs written, and two looks apart by a second are the same."""
-    wait_until(lambda: daemon.total("berth_workloads") == workloads, 20, f"{workloads} workloads")
+    wait_until(lambda: daemon.groups() == workloads, 20, f"{workloads} workloads")
     before = None
     for _ in range(30):
         now = daemon.total("berth_knob_writes_total")
@@ -47,6 +47,7 @@ def measure(options, case, seconds):
         text = policy(
             [f"{tree.name}/*", f"{tree.name}/*/*"],
             [(f"{tree.name}/batch-*", "batch"), (f"{tree.name}/online-*", "high")],
+            only=False,
         )
         with Daemon(options.build, text) as daemon:
             settle(daemon, workloads)

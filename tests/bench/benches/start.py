@@ -23,7 +23,7 @@ def run(options):
         for _ in range(times):
             with Daemon(options.build, text) as daemon:
                 ready.append(daemon.ready_seconds * 1000)
-                wait_until(lambda: daemon.total("berth_workloads") == GROUPS, 20,
+                wait_until(lambda: daemon.groups() == GROUPS, 20,
                            f"{GROUPS} workloads")  # fmt: skip
             print(f"ready after {ready[-1]:.0f} ms", flush=True)
     values = {

@@ -160,6 +160,13 @@ class Daemon:
             value for name, value in self.metrics().items() if name.split("{")[0] == family
         )
 
+    def groups(self):
+        """Workloads of sources.cgroups: pods and machines of others on this host are none of ours."""
+        return sum(
+            value for name, value in self.metrics().items()
+            if name.startswith("berth_workloads{") and 'kind="cgroup"' in name
+        )  # fmt: skip
+
     def __enter__(self):
         return self.start()
 
@@ -195,9 +202,12 @@ def wait_until(condition, seconds, what):
         time.sleep(0.005)
 
 
-def policy(paths, rules, listen=""):
-    """The text of a policy for plain cgroups; rules: (glob of the cgroup, level)."""
+def policy(paths, rules, listen="", only=True):
+    """The text of a policy for plain cgroups; rules: (glob of the cgroup, level). only: pods and
+    machines of others on this host are not looked for."""
     lines = ["sources:", f"  cgroups: {{paths: {json.dumps(paths)}}}"]
+    if only:
+        lines += ["  kubernetes: {enabled: false}", "  machines: {enabled: false}"]
     lines += ["  units: {enabled: false}", f"metrics: {{listen: {json.dumps(listen)}}}", "rules:"]
     for glob, level in rules:
         lines.append(f"  - {{match: {{cgroup: {json.dumps(glob)}}}, qos: {level}}}")
