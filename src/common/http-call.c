@@ -224,6 +224,10 @@ static int call_set_identity(struct http_call *call, const struct http_identity 
 	if (!identity)
 		return 0;
 	r = call_set_blob(call, CURLOPT_CAINFO_BLOB, identity->ca_pem);
+	/* The system's directory, where libcurl was built with one (Debian), counts beside it:
+	 * every public authority could stand in for the cluster's. */
+	if (identity->ca_pem)
+		SET(CURLOPT_CAPATH, NULL);
 	if (r == 0)
 		r = call_set_blob(call, CURLOPT_SSLCERT_BLOB, identity->cert_pem);
 	if (r == 0)

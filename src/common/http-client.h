@@ -10,7 +10,8 @@
  * together: then the transfers are paused until the next turn, so that a long answer stalls nothing
  * else.
  *
- * Redirects are never followed: a bearer token must not go where the policy did not name.
+ * Redirects are never followed: a bearer token must not go where the policy did not name. For the
+ * same reason proxies in the environment, ~/.netrc and $SSLKEYLOGFILE are not looked at.
  */
 #pragma once
 
@@ -26,7 +27,7 @@ struct http_call;
 
 /* Whom to trust and who we are. Borrowed for http_call_start(), which copies. PEM texts. */
 struct http_identity {
-	const char *ca_pem;   /* NULL: what the system trusts */
+	const char *ca_pem;   /* the only ones to be trusted; NULL: what the system trusts */
 	const char *cert_pem; /* client certificate, with key_pem; NULL: none */
 	const char *key_pem;
 	const char *bearer;      /* token; NULL: none */

@@ -107,6 +107,9 @@ static int lib_open(struct http_lib *lib)
 		return -ENOPKG;
 	}
 	lib_skip_words(library);
+	/* It would have libcurl, and OpenSSL from 3.5 on where it is built so, write the keys of
+	 * each connection there: whoever reads both has the token. */
+	(void)unsetenv("SSLKEYLOGFILE");
 	return lib->global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -ENOPKG;
 }
 

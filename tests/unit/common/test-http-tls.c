@@ -2,6 +2,8 @@
 /* test-http-tls.c - whom a client trusts, and as whom it comes, against a real TLS server. */
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -113,6 +115,21 @@ static void case_run(const struct tls_case *test)
 	strbuf_done(&outcome.body);
 }
 
+/* second: may be NULL. */
+static int run_script(const char *program, const char *first, const char *second)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)execlp(program, program, first, second, (char *)NULL);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status) == 0 ? 0 : -1;
+}
+
 static void test_http_tls_trusted_server_answers(void **state)
 {
 	static const struct tls_case cases[] = {
@@ -176,28 +193,53 @@ static void test_http_tls_client_that_is_not_trusted_is_told(void **state)
 		case_run(&cases[i]);
 }
 
-static int run_script(const char *program, const char *argument)
+/* libcurl looks into the system's directory beside the authority that it is given. */
+static void test_http_tls_given_authority_is_the_only_one(void **state)
 {
-	int status = 0;
-	pid_t pid = fork();
+	static const struct tls_case test = {
+		"address", NULL, { .ca = "other-ca.crt" }, EKEYREJECTED, "is not trusted",
+	};
+	static const char system_directory[] = "/etc/ssl/certs";
+	char path[256];
 
-	if (pid == 0) {
-		(void)execlp(program, program, argument, (char *)NULL);
-		_exit(127);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status) == 0 ? 0 : -1;
+	(void)state;
+	if (access(system_directory, F_OK) < 0 || unshare(CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		skip();
+	assert_return_code(mount("none", system_directory, "tmpfs", 0, NULL), errno);
+	(void)snprintf(path, sizeof(path), "%s/ca.crt", directory);
+	assert_ok(run_script("cp", path, system_directory));
+	assert_ok(run_script("openssl", "rehash", system_directory));
+	case_run(&test);
+	assert_return_code(umount2(system_directory, MNT_DETACH), errno);
+}
+
+/* Whoever has these keys reads the token. */
+static void test_http_tls_keys_are_written_nowhere(void **state)
+{
+	static const struct tls_case test = { "address", NULL, { .ca = "ca.crt" }, 0, "sni= " };
+	char path[256];
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/keys.log", directory);
+	assert_int_equal(access(path, F_OK), -1);
+	case_run(&test);
+	assert_int_equal(access(path, F_OK), -1);
 }
 
 static int setup(void **state)
 {
-	char script[512];
+	char script[512], keys[256];
 
 	(void)state;
 	if (!mkdtemp(directory))
 		return -1;
-	return run_script(fixture_path("http/make-certs.sh", script, sizeof(script)), directory);
+	/* libcurl reads it once, when it is loaded. */
+	(void)snprintf(keys, sizeof(keys), "%s/keys.log", directory);
+	if (setenv("SSLKEYLOGFILE", keys, 1) < 0)
+		return -1;
+	return run_script(fixture_path("http/make-certs.sh", script, sizeof(script)), directory,
+			  NULL);
 }
 
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
@@ -220,6 +262,8 @@ int main(void)
 		cmocka_unit_test(test_http_tls_trusted_server_answers),
 		cmocka_unit_test(test_http_tls_server_that_is_not_trusted_is_refused),
 		cmocka_unit_test(test_http_tls_client_that_is_not_trusted_is_told),
+		cmocka_unit_test(test_http_tls_keys_are_written_nowhere),
+		cmocka_unit_test(test_http_tls_given_authority_is_the_only_one),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
