@@ -179,6 +179,7 @@ int holding_shadow(struct actuator *actuator, const struct holding *lock, struct
 /* unit-want.c */
 enum unit_want actuator_unit_wants(void *data, const char *path, enum unit_property property,
 				   uint64_t *ret);
+bool actuator_unit_holds(void *data, const char *path, enum knob knob);
 void actuator_unit_done(void *data, const char *path, bool is_unit);
 void actuator_unit_tell(void *data, const char *unit, const char *setting, const char *outcome,
 			int result);

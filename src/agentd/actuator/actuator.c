@@ -39,6 +39,7 @@ static int actuator_start(struct actuator *actuator)
 		.root = context->root,
 		.hierarchy = context->hierarchy,
 		.want = actuator_unit_wants,
+		.holds = actuator_unit_holds,
 		.done = actuator_unit_done,
 		.tell = actuator_unit_tell,
 		.data = actuator,

@@ -111,7 +111,7 @@ static int on_after(sd_bus_message *message, void *data, sd_bus_error *reterr)
 
 	(void)message;
 	(void)reterr;
-	unit_files_put_back(unit->pins, unit->path, unit->files);
+	unit_files_put_back(unit);
 	if (unit->undo) {
 		unit_tell(unit, unit->value, "restored", 1);
 		unit_forget(unit, unit->property);
@@ -222,7 +222,7 @@ static void unit_judge(struct unit *unit, uint64_t now)
 			unit_tell(unit, now, "left: somebody else set it", 0);
 		/* It may have been killed between systemd's write and the look back. */
 		if (unit->files_of_run_before && !renewed)
-			unit_files_put_back(unit->pins, unit->path, unit->files);
+			unit_files_put_back(unit);
 		unit_forget(unit, unit->property);
 		unit_finish(unit, true);
 		return;

@@ -87,13 +87,36 @@ static bool files_find(const char *files, const char *name, char *text, size_t s
 	return false;
 }
 
-void unit_files_put_back(const struct unit_pins *pins, const char *path, const char *files)
+/* Is this text in the file because of what is being undone? The claim may have ended while systemd
+ * was being told of it: then systemd wrote our value once more after the actuator had restored the
+ * file, and that was what was found. */
+static bool file_is_ours(const struct unit *unit, enum knob knob, int version, const char *text)
+{
+	const struct unit_pins_context *context = &unit->pins->context;
+	const struct unit_pin *pin = &unit->pin[unit->property];
+	const uint64_t values[] = { pin->value, pin->before };
+	char ours[KNOB_TEXT_MAX];
+
+	if (!unit->undo || unit_property_of(knob, version) != (int)unit->property)
+		return false;
+	if (context->holds && context->holds(context->data, unit->path, knob))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+		if (unit_property_text(knob, version, values[i], ours, sizeof(ours)) == 0 &&
+		    knob_same(knob, version, text, ours))
+			return true;
+	return false;
+}
+
+void unit_files_put_back(const struct unit *unit)
 {
 	CLEANUP(cgroup_freep) struct cgroup *group = NULL;
+	const struct unit_pins *pins = unit->pins;
+	const char *files = unit->files;
 	bool idle = false;
 
-	if (!files || cgroup_path_check(path) < 0 ||
-	    cgroup_new(pins->context.hierarchy, path, &group) < 0)
+	if (!files || cgroup_path_check(unit->path) < 0 ||
+	    cgroup_new(pins->context.hierarchy, unit->path, &group) < 0)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(unit_knobs); i++) {
 		cleanup_knob_file struct knob_file file = KNOB_FILE_NULL;
@@ -110,7 +133,8 @@ void unit_files_put_back(const struct unit_pins *pins, const char *path, const c
 		file_place(pins, group, knob, &place);
 		if (knob_file_open(&place, true, &file) < 0 ||
 		    knob_file_read(&file, current, sizeof(current)) < 0 ||
-		    knob_same(knob, file.version, current, text))
+		    knob_same(knob, file.version, current, text) ||
+		    file_is_ours(unit, knob, file.version, text))
 			continue;
 		/* It held that a moment ago, so that the kernel takes it; if the group is gone,
 		 * there is nobody left to miss it. */

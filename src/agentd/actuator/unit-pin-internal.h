@@ -90,4 +90,5 @@ char *unit_files_read(const struct unit_pins *pins, const char *path);
 /* Of the group's directory, in the hierarchy that the property is about; 0: there is none. */
 uint64_t unit_files_inode(const struct unit_pins *pins, const char *path,
 			  enum unit_property property);
-void unit_files_put_back(const struct unit_pins *pins, const char *path, const char *files);
+/* What was read into unit->files, but for what is there only because of the property undone. */
+void unit_files_put_back(const struct unit *unit);

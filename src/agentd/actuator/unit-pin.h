@@ -37,6 +37,8 @@ struct unit_pins_context {
 	/* NULL: nothing of any. */
 	enum unit_want (*want)(void *data, const char *path, enum unit_property property,
 			       uint64_t *ret_value);
+	/* Is the knob's file ours now, whatever becomes of the property? NULL: never. */
+	bool (*holds)(void *data, const char *path, enum knob knob);
 	/* systemd has written; or (not a unit) never will. May be NULL. */
 	void (*done)(void *data, const char *path, bool is_unit);
 	/* What went otherwise than it should. May be NULL. */

@@ -59,6 +59,15 @@ enum unit_want actuator_unit_wants(void *data, const char *path, enum unit_prope
 	return want;
 }
 
+bool actuator_unit_holds(void *data, const char *path, enum knob knob)
+{
+	const struct actuator *actuator = data;
+	const struct group *group = hashmap_get(&actuator->by_path, path);
+	const struct holding *holding = group ? holding_find(group, knob) : NULL;
+
+	return holding && !(holding->flags & HOLDING_DEAD) && holding->status == KNOB_WRITTEN;
+}
+
 void actuator_unit_done(void *data, const char *path, bool is_unit)
 {
 	struct actuator *actuator = data;
