@@ -42,6 +42,7 @@ const struct command ctl_commands[] = {
 	{ "plan", "[FILE]", "What a policy would change, without doing it.",
 	  "FILE stands in for berth.yaml; the drop-ins stay. Without FILE it is the policy\n"
 	  "on disk, which berthd reads by itself when it changes. Nothing is changed.\n"
+	  "It is about the workloads that are there: other sources are not tried.\n"
 	  "Needs root: the daemon reads files and runs plugins for it.\n",
 	  NULL, 0, 1, run_plan },
 	{ "plugins", "", "Plugins, their state and what they say.", NULL, NULL, 0, 0, run_plugins },

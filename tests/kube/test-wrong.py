@@ -156,6 +156,33 @@ def test_mended_in_place(rig):
         check(daemon.lines("source kubernetes is down") == 1, "down was told more than once")
 
 
+def test_wrong_annotations(rig):
+    """Two pods of one name: whose it is stands there, once, whatever else is annotated."""
+    rig.kube.create_namespace("other")
+    uids = {space: rig.kube.pod("torn", space, annotations={
+        "berth/qos": value, "volcano.sh/qos-level": "BE"})["metadata"]["uid"]
+        for space, value in (("default", "turbo"), ("other", "high"))}
+    for uid in uids.values():
+        rig.groups.add(uid)
+    with Node(rig.build, f'kubeconfig: "{rig.good}"', rig.groups) as daemon:
+        daemon.start()
+        daemon.wait_ready("2 pods")
+        rig.kube.annotate("torn", {"note": "1"})
+        rig.kube.annotate("torn", {"berth/qos": "critical"}, namespace="other")
+        wait_until(lambda: daemon.pod(uids["other"])["qos"] == "critical", "the last change")
+        check(daemon.lines("pod 'default/torn' (") == 1, "the malformed value is not told once")
+        check(daemon.lines("pod 'other/torn' (") == 1, "the conflict is not told once")
+        screen = daemon.ctl("workloads").stdout
+        check("(malformed: see explain)" in flat(screen) and "(conflict: see explain)" in flat(screen),
+              screen)
+        check(" is not critical, " in flat(daemon.ctl("explain", uids["default"]).stdout), "explain")
+        answer = daemon.ctl("explain", "torn")
+        check(answer.returncode == 1 and "the uid" in answer.stderr, f"{answer}")
+    for space, uid in uids.items():
+        rig.kube.pod_delete("torn", space)
+        rig.groups.drop(uid)
+
+
 def main():
     build = arguments().build
     os.environ["COLUMNS"] = "80"
@@ -165,7 +192,7 @@ def main():
             if not groups.need_idle():
                 skip("this kernel has no cpu.idle, by which these tests see levels")
             rig = Rig(build, kube, groups)
-            for test in (test_wrong, test_mended_in_place):
+            for test in (test_wrong, test_mended_in_place, test_wrong_annotations):
                 test(rig)
                 print(f"ok {test.__name__}", flush=True)
         finally:

@@ -198,10 +198,11 @@ static const struct workload *workload_asked(const struct control_context *conte
 
 	workload = registry_find(context->state.registry, text, &many);
 	if (!workload && many > 1)
-		reply_error(response, 409,
-			    "%zu workloads are called '%s': say namespace/name, the cgroup path "
-			    "or the id that `berthctl workloads -o json` shows",
-			    many, text);
+		reply_error(
+			response, 409,
+			"%zu workloads are called '%s': say namespace/name, the uid, the cgroup "
+			"path or the id; `berthctl workloads -o json` shows them",
+			many, text);
 	else if (!workload)
 		reply_error(response, 404,
 			    "no workload '%s': `berthctl workloads` lists those that berthd knows",

@@ -120,22 +120,25 @@ void workload_note(struct registry *registry, const struct workload *workload,
 {
 	const struct qos_decision *decision = &workload->decision;
 	const struct log_context context = { .workload = workload->cgroup->path };
+	const char *slash = workload->namespace[0] ? "/" : "";
 	bool malformed = text_is_new(decision->malformed, before->malformed);
 	bool conflict = text_is_new(decision->conflict, before->conflict);
 
 	if (malformed && log_limit_pass(&registry->warnings, LOG_WARNING))
 		log_full(LOG_WARNING, &context,
-			 "%s '%s' (%s): ignoring a value: %s; its level is %s, by %s",
-			 workload->kind, workload->name, workload->cgroup->path,
-			 decision->malformed, qos_name(decision->level), decision->detail);
-	if (conflict && log_limit_pass(&registry->warnings, LOG_WARNING))
-		log_full(LOG_WARNING, &context, "%s '%s' (%s): taking %s, by %s, although %s",
-			 workload->kind, workload->name, workload->cgroup->path,
-			 qos_name(decision->level), decision->detail, decision->conflict);
-	if (decision->explain && text_is_new(decision->detail, before->detail))
-		log_full(LOG_INFO, &context, "%s '%s' (%s): level %s, by %s", workload->kind,
-			 workload->name, workload->cgroup->path, qos_name(decision->level),
+			 "%s '%s%s%s' (%s): ignoring a value: %s; its level is %s, by %s",
+			 workload->kind, workload->namespace, slash, workload->name,
+			 workload->cgroup->path, decision->malformed, qos_name(decision->level),
 			 decision->detail);
+	if (conflict && log_limit_pass(&registry->warnings, LOG_WARNING))
+		log_full(LOG_WARNING, &context, "%s '%s%s%s' (%s): taking %s, by %s, although %s",
+			 workload->kind, workload->namespace, slash, workload->name,
+			 workload->cgroup->path, qos_name(decision->level), decision->detail,
+			 decision->conflict);
+	if (decision->explain && text_is_new(decision->detail, before->detail))
+		log_full(LOG_INFO, &context, "%s '%s%s%s' (%s): level %s, by %s", workload->kind,
+			 workload->namespace, slash, workload->name, workload->cgroup->path,
+			 qos_name(decision->level), decision->detail);
 	if (!registry->notice)
 		return;
 	if (malformed)
