@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -53,9 +54,12 @@ static inline pid_t child_start(void)
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
-	if (pid == 0)
+	if (pid == 0) {
+		/* Nor does it outlive a test that fails. */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (;;)
 			(void)pause();
+	}
 	return pid;
 }
 
@@ -72,7 +76,8 @@ static inline const char *host_group_why_not(const struct hierarchy *hierarchy)
 		return "not root";
 	if (hierarchy->mode == HIERARCHY_NONE)
 		return "no cgroups";
-	if (faccessat(hierarchy->mounts[CONTROLLER_PIDS].fd, ".", W_OK, 0) < 0)
+	if (faccessat(hierarchy->mounts[CONTROLLER_CPU].fd, ".", W_OK, 0) < 0 ||
+	    faccessat(hierarchy->mounts[CONTROLLER_PIDS].fd, ".", W_OK, 0) < 0)
 		return "cgroups are read-only";
 	return NULL;
 }
@@ -82,23 +87,48 @@ static inline void host_group_name(const char *suffix, char *name, size_t size)
 	(void)snprintf(name, size, "berth.test.%d%s", (int)getpid(), suffix);
 }
 
-/* In the hierarchy of the pids controller. */
+/* In the hierarchies of the cpu and the pids controller, which may be one: by the first a group is
+ * known, in the other every host has one to itself. */
+static const enum controller host_controllers[] = { CONTROLLER_CPU, CONTROLLER_PIDS };
+
+/* -1: none, or seen before. */
+static inline int host_hierarchy_fd(const struct hierarchy *hierarchy, size_t i)
+{
+	int fd = hierarchy->mounts[host_controllers[i]].fd;
+
+	return fd < 0 || (i > 0 && hierarchy->mounts[host_controllers[i]].same_as ==
+					   hierarchy->mounts[host_controllers[0]].same_as)
+		       ? -1
+		       : fd;
+}
+
 static inline void host_group_make(const struct hierarchy *hierarchy, const char *name)
 {
-	assert_int_equal(mkdirat(hierarchy->mounts[CONTROLLER_PIDS].fd, name, 0755), 0);
+	for (size_t i = 0; i < 2; i++)
+		if (host_hierarchy_fd(hierarchy, i) >= 0)
+			assert_int_equal(mkdirat(host_hierarchy_fd(hierarchy, i), name, 0755), 0);
 }
 
 static inline void host_group_join(const struct hierarchy *hierarchy, const char *name, pid_t pid)
 {
-	int fd = directory_fd(hierarchy->mounts[CONTROLLER_PIDS].fd, name);
 	char text[16];
 
 	(void)snprintf(text, sizeof(text), "%d", (int)pid);
-	write_text(fd, "cgroup.procs", text);
-	assert_int_equal(close(fd), 0);
+	for (size_t i = 0; i < 2; i++) {
+		int fd;
+
+		if (host_hierarchy_fd(hierarchy, i) < 0)
+			continue;
+		fd = directory_fd(host_hierarchy_fd(hierarchy, i), name);
+		write_text(fd, "cgroup.procs", text);
+		assert_int_equal(close(fd), 0);
+	}
 }
 
 static inline void host_group_remove(const struct hierarchy *hierarchy, const char *name)
 {
-	assert_int_equal(unlinkat(hierarchy->mounts[CONTROLLER_PIDS].fd, name, AT_REMOVEDIR), 0);
+	for (size_t i = 0; i < 2; i++)
+		if (host_hierarchy_fd(hierarchy, i) >= 0)
+			assert_int_equal(
+				unlinkat(host_hierarchy_fd(hierarchy, i), name, AT_REMOVEDIR), 0);
 }
