@@ -305,6 +305,7 @@ def cases(rig):
             ("gone", faults.watch_gone()),
             ("a line of 200 MB", faults.watch_huge_line(), "too large"),
             ("200 MB without a line", faults.watch_huge_line(newline=False), "too large"),
+            ("half a line", faults.watch_invalid(), "broken"),
             ("not JSON", faults.watch_invalid(garbage='{"type":"ADDED","object":{]}\n'), "broken")):
         watched.append((f"watch: {what}", case_watch, (rig, what, steps, *said)))
     silent = [("silent after the request", case_silent, (rig, "silent", "does not answer")),

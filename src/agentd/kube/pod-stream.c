@@ -182,6 +182,14 @@ static int object_deliver(struct pod_stream *stream)
 					       : event_deliver(stream, object);
 }
 
+/* An apiserver writes each event as one line. What is missing in one will not come, and would not
+ * be missed before the next event or, without one, before the silence is too long. */
+static bool line_is_cut(const struct pod_stream *stream, const char *bytes, size_t size)
+{
+	return stream->kind == POD_STREAM_WATCH && stream->object.length > 1 &&
+	       stream->object.text[1] == '"' && memchr(bytes, '\n', size);
+}
+
 static int object_step(struct pod_stream *stream, const char *bytes, size_t size, size_t *used)
 {
 	unsigned int until = stream->kind == POD_STREAM_LIST ? 2 : 0;
@@ -196,6 +204,8 @@ static int object_step(struct pod_stream *stream, const char *bytes, size_t size
 	strbuf_add_bytes(&stream->object, bytes, *used);
 	if (strbuf_error(&stream->object) < 0)
 		return -ENOMEM;
+	if (line_is_cut(stream, bytes, *used))
+		return -EBADMSG;
 	if (!closed)
 		return 0;
 	stream->stage = stream->kind == POD_STREAM_LIST ? STAGE_NEXT : STAGE_START;

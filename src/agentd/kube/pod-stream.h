@@ -9,7 +9,9 @@
 
 enum pod_stream_kind {
 	POD_STREAM_LIST,  /* one PodList, compact or indented, items anywhere in it */
-	POD_STREAM_WATCH, /* {"type":...,"object":...} one after the other */
+	POD_STREAM_WATCH, /* {"type":...,"object":...} one after the other; one that does not begin
+			     as indented JSON does is one line: a line that ends within it was
+			     cut */
 };
 
 enum pod_event { POD_LISTED, POD_ADDED, POD_MODIFIED, POD_DELETED };

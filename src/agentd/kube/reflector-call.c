@@ -14,25 +14,40 @@
 	"get on nodes/proxy: kubectl apply -f conf/kubernetes/rbac-kubelet.yaml, or see " \
 	"docs/kubernetes.md"
 
-static int on_pod(void *data, enum pod_event event, struct kube_pod *pod)
-{
-	struct reflector *self = data;
-
-	if (self->step == STEP_WATCH)
-		reflector_watch_pod(self, event, pod);
-	else
-		reflector_list_pod(self, pod);
-	return 0;
-}
-
 static void on_bad(void *data, const char *why)
 {
 	struct reflector *self = data;
 
 	self->stats.bad_objects++;
 	if (log_limit_pass(&self->bad_lines, LOG_WARNING))
-		log_warning("ignoring a pod of %s that cannot be understood: %s",
-			    self->access->server, why);
+		log_warning("ignoring a pod of %s: %s", self->access->server, why);
+}
+
+/* The fieldSelector has asked for no others, but something between us and the apiserver may not
+ * care. Of a kubelet all pods are its node's, whatever name ours goes by. */
+static bool pod_is_elsewhere(const struct reflector *self, const struct kube_pod *pod)
+{
+	return self->mode == REFLECTOR_APISERVER && strcmp(pod->node, self->node) != 0;
+}
+
+static int on_pod(void *data, enum pod_event event, struct kube_pod *pod)
+{
+	struct reflector *self = data;
+
+	if (pod_is_elsewhere(self, pod)) {
+		char why[256];
+
+		(void)snprintf(why, sizeof(why), "pod %s/%s is of node '%s'", pod->namespace,
+			       pod->name, pod->node);
+		on_bad(self, why);
+		free(pod);
+		return 0;
+	}
+	if (self->step == STEP_WATCH)
+		reflector_watch_pod(self, event, pod);
+	else
+		reflector_list_pod(self, pod);
+	return 0;
 }
 
 static void on_bookmark(void *data, const char *resource_version)
@@ -57,11 +72,9 @@ static int on_head(void *data, long status, const char *content_type)
 	self->answer.status = status;
 	(void)snprintf(self->answer.content_type, sizeof(self->answer.content_type), "%s",
 		       content_type);
-	if (status != 200)
-		return 0;
 	if (self->step == STEP_WATCH)
-		reflector_watch_head(self);
-	else
+		reflector_watch_head(self, status == 200);
+	else if (status == 200)
 		reflector_list_head(self);
 	return 0;
 }
@@ -77,8 +90,9 @@ static int on_body(void *data, const char *bytes, size_t size)
 		memcpy(answer->text + answer->text_size, bytes, n);
 		answer->text_size += n;
 	}
+	/* A refusal that does not end is as good as one that does. */
 	if (answer->status != 200)
-		return 0;
+		return answer->text_size == sizeof(answer->text) - 1 ? -ECANCELED : 0;
 	if (self->step == STEP_LIST)
 		self->list_bytes += size;
 	answer->feed_error = pod_stream_feed(self->stream, bytes, size);

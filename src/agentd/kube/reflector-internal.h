@@ -100,7 +100,8 @@ void reflector_list_done(struct reflector *self, const struct http_result *resul
 
 /* reflector-watch.c */
 void reflector_watch(struct reflector *self);
-void reflector_watch_head(struct reflector *self);
+/* is_good: it is a watch, and not a refusal. */
+void reflector_watch_head(struct reflector *self, bool is_good);
 void reflector_watch_pod(struct reflector *self, enum pod_event event, struct kube_pod *pod);
 void reflector_watch_bookmark(struct reflector *self, const char *resource_version);
 void reflector_watch_done(struct reflector *self, const struct http_result *result);

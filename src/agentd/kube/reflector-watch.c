@@ -69,10 +69,11 @@ void reflector_watch(struct reflector *self)
 	reflector_call(self, strbuf_text(&path), POD_STREAM_WATCH, self->silence_usec * 2, 0, 0);
 }
 
-void reflector_watch_head(struct reflector *self)
+void reflector_watch_head(struct reflector *self, bool is_good)
 {
+	/* A refusal may trickle, too. */
 	listen_for_silence(self);
-	if (self->state != REFLECTOR_SYNCED)
+	if (is_good && self->state != REFLECTOR_SYNCED)
 		reflector_set_state(self, REFLECTOR_SYNCED, "watching");
 }
 

@@ -15,6 +15,8 @@
  * nodes start. Later ones ask for nothing older than what is known, so that of several apiservers
  * one that lags does not take us back in time. After 410, a resource version from the future, or
  * silence, the list is a consistent one from etcd.
+ *
+ * Pods that an apiserver says are another node's are not told: they count as bad objects.
  */
 #pragma once
 

@@ -271,6 +271,9 @@ static void test_feed_watch_every_split_gives_the_same(void **state)
 		/* Cut in the middle of a line, and the next line after it. */
 		{ EVENT("ADDED", POD("a")) "\n{\"type\":\"MODIF", "added n/a@ ", EBADMSG },
 		{ "{\"type\":\"MODIF\n" EVENT("ADDED", POD("a")), "", EBADMSG },
+		{ "{\"type\":\"ADDED\",\n\"object\":" POD("a") "}\n", "", EBADMSG },
+		{ EVENT("ADDED", POD("a")) "\n{\"type\":\"ADDED\",\"object\":\n", "added n/a@ ",
+		  EBADMSG },
 	};
 
 	(void)state;

@@ -505,6 +505,68 @@ static void test_reflector_garbage_is_not_believed(void **state)
 	assert_true(reflector_stats(rig->reflector)->errors >= 2);
 }
 
+/* The rest of such a line never comes, and what follows is not to be waited for either. */
+static void test_reflector_half_a_line_is_an_end(void **state)
+{
+	static const struct script_step steps[] = {
+		{ OK, NULL, LIST("5", POD("web", "5")), END_LENGTH },
+		{ OK, NULL, "{\"type\":\"ADDED\",\"object\":{\"metadata\":\n", END_HOLD },
+		{ OK, NULL, LIST("6", POD("web", "5")), END_LENGTH },
+		{ OK, NULL, "", END_HOLD },
+		{ 0 },
+	};
+	struct rig *rig = *state;
+
+	start(rig, steps);
+	run_until(rig, rig->script->asked == 4);
+	assert_non_null(strstr(rig->failure, "the watch is broken"));
+}
+
+#define LINE   "no pods today, no pods today, no pods today, no pods today, no pods today, ...\n"
+#define LINES8 LINE LINE LINE LINE LINE LINE LINE LINE
+
+static void test_reflector_refusal_without_an_end_is_not_listened_to(void **state)
+{
+	static const struct script_step steps[] = {
+		{ OK, NULL, LIST("5", POD("web", "5")), END_LENGTH },
+		{ "503 Service Unavailable", NULL, LINES8 LINES8 LINES8 LINES8, END_HOLD },
+		{ "503 Service Unavailable", NULL, LINE, END_HOLD },
+		{ OK, NULL, LIST("6", POD("web", "5")), END_LENGTH },
+		{ OK, NULL, "", END_HOLD },
+		{ 0 },
+	};
+	struct rig *rig = *state;
+
+	start_mode(rig, steps, REFLECTOR_APISERVER, STEP_MSEC * USEC_PER_MSEC,
+		   SILENCE_MSEC * USEC_PER_MSEC);
+	run_until(rig, rig->script->asked == 5);
+	assert_non_null(strstr(rig->failure, "503: no pods today"));
+	assert_asked(rig, 2, "watch=1");
+	assert_asked(rig, 3, "GET /api/v1/pods?fieldSelector=");
+}
+
+#define POD_ELSEWHERE(name, version)                                                    \
+	"{\"metadata\":{\"name\":\"" name "\",\"namespace\":\"shop\",\"uid\":\"u-" name \
+	"\",\"resourceVersion\":\"" version "\"},\"spec\":{\"nodeName\":\"node2\"}}"
+
+static void test_reflector_pods_of_another_node_are_left_out(void **state)
+{
+	static const struct script_step steps[] = {
+		{ OK, NULL, LIST("5", POD_ELSEWHERE("far", "4") "," POD("web", "5")), END_LENGTH },
+		{ OK, NULL,
+		  EVENT("ADDED", POD_ELSEWHERE("far", "6")) EVENT(
+			  "DELETED", POD_ELSEWHERE("far", "7")) EVENT("ADDED", POD("db", "8")),
+		  END_HOLD },
+		{ 0 },
+	};
+	struct rig *rig = *state;
+
+	start(rig, steps);
+	run_until(rig, strcmp(rig->last_pod, "db") == 0);
+	assert_string_equal(rig->told, "(+)+");
+	assert_int_equal(reflector_stats(rig->reflector)->bad_objects, 3);
+}
+
 static void test_reflector_bad_object_is_left_out(void **state)
 {
 	static const struct script_step steps[] = {
@@ -601,6 +663,9 @@ int main(void)
 		T(test_reflector_silent_watch_is_listed_again),
 		T(test_reflector_garbage_is_not_believed),
 		T(test_reflector_bad_object_is_left_out),
+		T(test_reflector_half_a_line_is_an_end),
+		T(test_reflector_refusal_without_an_end_is_not_listened_to),
+		T(test_reflector_pods_of_another_node_are_left_out),
 		T(test_reflector_useless_watch_is_not_run_in_circles),
 		T(test_reflector_down_server_is_tried_again),
 		T(test_reflector_kubelet_polls_when_poked),
