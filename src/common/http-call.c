@@ -379,6 +379,9 @@ void http_call_destroy(struct http_call *call)
 	list_unlink(&call->link);
 	list_unlink(&call->paused);
 	if (call->easy) {
+		/* Nobody waits for its answer any more, often because none comes: the next call
+		 * must not go over a connection that is dead, which HTTP/2 would keep. */
+		(void)lib->easy_setopt(call->easy, CURLOPT_FORBID_REUSE, 1L);
 		(void)lib->multi_remove_handle(call->client->multi, call->easy);
 		lib->easy_cleanup(call->easy);
 	}

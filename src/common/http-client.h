@@ -79,7 +79,8 @@ struct http_client *http_client_free(struct http_client *client); /* frees its c
 /* Handlers are never called from inside. 0; -EINVAL; -ENOMEM. handlers is borrowed. */
 int http_call_start(struct http_client *client, const struct http_call_spec *spec,
 		    const struct http_handlers *handlers, void *data, struct http_call **ret);
-/* End it; done() is not called. May be called from within its own callbacks. NULL is fine. */
+/* End it; done() is not called, and no later call takes its connection. May be called from within
+ * its own callbacks. NULL is fine. */
 struct http_call *http_call_free(struct http_call *call);
 
 /* Loop time that callbacks and libcurl took in the longest turn so far, for tests and metrics. */
