@@ -181,5 +181,5 @@ echo "-- the kubelet, all the time"
 rm /tmp/kubelet
 wait $kubelet
 expect "what it could not write, or saw" "" "$(sort /tmp/kubelet.errors | uniq -c | head -n 5)"
-expect "warnings in the journal" "" "$(journalctl --no-pager -q -p warning -u berthd -o cat)"
+expect "warnings in the journal" "" "$(journal_problems)"
 finish

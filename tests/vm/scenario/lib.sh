@@ -143,3 +143,7 @@ show_log() { sed 's/^/    | /' $log; }
 # Lines of the log at warning or above, by the <N> prefix of sd-daemon(3). But for callbacks that took
 # long by the clock: on a busy host the guest stands still for longer than a callback may take.
 log_problems() { grep -E '^<[0-4]>' $log | grep -v 'held up the daemon'; }
+# The same of the journal, where berthd is a service.
+journal_problems() {
+	journalctl --no-pager -q -p warning -u berthd -o cat | grep -v 'held up the daemon'
+}

@@ -98,5 +98,5 @@ systemctl start berthd
 has_within 10000 "$second/cpu.idle" 1
 gone batch-2
 systemctl stop berthd && ok "stopped" || bad "stop"
-expect "warnings in the journal" "" "$(journalctl --no-pager -q -p warning -u berthd -o cat)"
+expect "warnings in the journal" "" "$(journal_problems)"
 finish
