@@ -91,9 +91,12 @@ static void verify_fill(const struct http_call *call, CURLcode code, struct http
 			"given";
 		break;
 	default:
-		/* The name is looked at before the chain's result is kept. */
-		words = says(call, "host name") || says(call, "hostname") ? "is for another name"
-									  : "is not trusted";
+		/* The name is looked at before the chain's result is kept. libcurl speaks of a
+		 * "target host name", or from 8.0 on of a "target ipv4 address". */
+		words = says(call, "subject name") || says(call, "host name") ||
+					says(call, "hostname")
+				? "is for another name"
+				: "is not trusted";
 	}
 	result_set(result, -EKEYREJECTED, "the certificate of %s %s (%.100s)", call->origin, words,
 		   curl_says(call, code));

@@ -125,7 +125,7 @@ def case_other_name(rig):
         good(server)
         with rig.node(server) as daemon:
             daemon.start()
-            daemon.wait_down("subject name")
+            daemon.wait_down("is for another name")
             check(server.count() == 0, "a request went to a server of another name")
         with rig.node(server, tls_server_name="elsewhere.example") as daemon:
             daemon.start()

@@ -159,6 +159,29 @@ static void test_http_call_start_request_says_all(void **state)
 	strbuf_done(&outcome.body);
 }
 
+/* A token must not go there. */
+static void test_http_call_start_proxies_of_the_environment_are_not_asked(void **state)
+{
+	static const char *const names[] = { "http_proxy", "https_proxy", "HTTPS_PROXY",
+					     "all_proxy", "ALL_PROXY" };
+	struct outcome outcome = { 0 };
+	unsigned int port;
+	char proxy[64];
+	int fd = server_bind(&port);
+
+	(void)state;
+	(void)snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", port);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		assert_return_code(setenv(names[i], proxy, 1), errno);
+	get_from(answer_plain, (struct http_call_spec){ 0 }, &outcome);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		assert_return_code(unsetenv(names[i]), errno);
+	(void)close(fd);
+	assert_ok(outcome.result.error);
+	assert_int_equal(outcome.result.status, 200);
+	strbuf_done(&outcome.body);
+}
+
 static bool answer_cut_length(struct server *server, int fd)
 {
 	(void)server;
@@ -752,6 +775,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_http_call_start_kinds_of_body_is_whole),
 		cmocka_unit_test(test_http_call_start_request_says_all),
+		cmocka_unit_test(test_http_call_start_proxies_of_the_environment_are_not_asked),
 		cmocka_unit_test(test_http_call_start_closed_in_the_middle_is_truncated),
 		cmocka_unit_test(test_http_call_start_no_http_is_protocol_error),
 		cmocka_unit_test(test_http_call_start_late_server_times_out),
