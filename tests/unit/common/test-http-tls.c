@@ -19,13 +19,14 @@ struct tls_server {
 	char port[16];
 };
 
-static void tls_server_start(struct tls_server *server, const char *cert, const char *client_ca)
+static void script_start(struct tls_server *server, const char *name, const char *cert,
+			 const char *client_ca)
 {
 	char script[512];
 	int in[2], out[2];
 	ssize_t n;
 
-	(void)fixture_path("http/tls-server.py", script, sizeof(script));
+	(void)fixture_path(name, script, sizeof(script));
 	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
 	server->pid = fork();
@@ -104,7 +105,7 @@ static void case_run(const struct tls_case *test)
 	struct outcome outcome = { 0 };
 	struct tls_server server;
 
-	tls_server_start(&server, test->cert, test->client_ca);
+	script_start(&server, "http/tls-server.py", test->cert, test->client_ca);
 	get_as(&server, &test->who, &outcome);
 	tls_server_stop(&server);
 	if (outcome.result.error != -test->error)
@@ -227,6 +228,39 @@ static void test_http_tls_keys_are_written_nowhere(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
+/* HTTP/2 would keep the connection, which may be dead for all we know. */
+static void test_http_tls_freed_call_takes_its_connection_along(void **state)
+{
+	char *ca = pem("ca.crt"), url[64];
+	struct http_identity identity = { .ca_pem = ca };
+	struct http_call_spec spec = { .method = "GET", .url = url, .identity = &identity };
+	struct outcome hung = { 0 }, next = { 0 }, last = { 0 };
+	struct tls_server server;
+	struct world world;
+
+	(void)state;
+	script_start(&server, "http/h2-server.py", "address", NULL);
+	(void)snprintf(url, sizeof(url), "https://127.0.0.1:%s/a", server.port);
+	world_open(&world);
+	outcome_start(&world, &spec, &hung);
+	world_run_until(&world, &hung.pieces, 1);
+	hung.call = http_call_free(hung.call);
+	outcome_start(&world, &spec, &next);
+	world_run_until(&world, &next.dones, 1);
+	outcome_start(&world, &spec, &last);
+	world_run_until(&world, &last.dones, 1);
+	world_close(&world);
+	tls_server_stop(&server);
+	free(ca);
+	assert_int_equal(hung.dones, 0);
+	assert_string_equal(strbuf_text(&hung.body), "connection 1");
+	assert_string_equal(strbuf_text(&next.body), "connection 2");
+	assert_string_equal(strbuf_text(&last.body), "connection 2");
+	strbuf_done(&hung.body);
+	strbuf_done(&next.body);
+	strbuf_done(&last.body);
+}
+
 static int setup(void **state)
 {
 	char script[512], keys[256];
@@ -262,6 +296,7 @@ int main(void)
 		cmocka_unit_test(test_http_tls_trusted_server_answers),
 		cmocka_unit_test(test_http_tls_server_that_is_not_trusted_is_refused),
 		cmocka_unit_test(test_http_tls_client_that_is_not_trusted_is_told),
+		cmocka_unit_test(test_http_tls_freed_call_takes_its_connection_along),
 		cmocka_unit_test(test_http_tls_keys_are_written_nowhere),
 		cmocka_unit_test(test_http_tls_given_authority_is_the_only_one),
 	};
