@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "cleanup.h"
 #include "http-internal.h"
@@ -51,15 +50,13 @@ slist_addf(const struct http_lib *lib, struct curl_slist **list, const char *for
 {
 	cleanup_free char *text = NULL;
 	va_list arguments;
-	int n;
 
 	va_start(arguments, format);
-	n = vasprintf(&text, format, arguments);
-	va_end(arguments);
-	if (n < 0) {
+	if (vasprintf(&text, format, arguments) < 0)
 		text = NULL; /* undefined after a failure */
+	va_end(arguments);
+	if (!text)
 		return -ENOMEM;
-	}
 	return slist_add(lib, list, text);
 }
 
@@ -224,8 +221,7 @@ static int call_set_identity(struct http_call *call, const struct http_identity 
 	if (!identity)
 		return 0;
 	r = call_set_blob(call, CURLOPT_CAINFO_BLOB, identity->ca_pem);
-	/* The system's directory, where libcurl was built with one (Debian), counts beside it:
-	 * every public authority could stand in for the cluster's. */
+	/* The directory that libcurl was built with (Debian) has every public authority. */
 	if (identity->ca_pem)
 		SET(CURLOPT_CAPATH, NULL);
 	if (r == 0)
@@ -379,8 +375,7 @@ void http_call_destroy(struct http_call *call)
 	list_unlink(&call->link);
 	list_unlink(&call->paused);
 	if (call->easy) {
-		/* Nobody waits for its answer any more, often because none comes: the next call
-		 * must not go over a connection that is dead, which HTTP/2 would keep. */
+		/* As above: what is given up is often dead. */
 		(void)lib->easy_setopt(call->easy, CURLOPT_FORBID_REUSE, 1L);
 		(void)lib->multi_remove_handle(call->client->multi, call->easy);
 		lib->easy_cleanup(call->easy);
