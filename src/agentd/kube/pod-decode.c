@@ -34,8 +34,13 @@ static char *borrow(const char *text)
 
 static bool is_of_protocol(const char *key)
 {
-	static const char *const prefixes[] = { "berth/", "volcano.sh/", "koordinator.sh/",
-						"katalyst.kubewharf.io/" };
+	static const char *const prefixes[] = { "berth/",
+						"volcano.sh/",
+						"koordinator.sh/",
+						"katalyst.kubewharf.io/",
+						"kubernetes.io/config.",
+						"kubevirt.io",
+						"vm.kubevirt.io/" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
 		if (strncmp(key, prefixes[i], strlen(prefixes[i])) == 0)
@@ -51,9 +56,9 @@ static bool annotation_is_kept(const char *key, const char *value)
 	       is_of_protocol(key);
 }
 
-/* *bytes: of both kinds together. */
-static int labels_borrow(json_t *object, bool are_annotations, struct label *labels, size_t *count,
-			 size_t *bytes)
+/* What there is room for. *bytes: of both kinds together. */
+static void labels_borrow_some(json_t *object, bool are_annotations, bool of_protocol,
+			       struct label *labels, size_t *count, size_t *bytes)
 {
 	const char *key;
 	json_t *value;
@@ -61,15 +66,26 @@ static int labels_borrow(json_t *object, bool are_annotations, struct label *lab
 	json_object_foreach(object, key, value)
 	{
 		const char *text = json_string_value(value);
+		size_t size;
 
-		if (!text || (are_annotations && !annotation_is_kept(key, text)))
+		if (!text || is_of_protocol(key) != of_protocol ||
+		    (are_annotations && !annotation_is_kept(key, text)))
 			continue;
-		*bytes += strlen(key) + strlen(text);
-		if (*count == LIMIT_LABELS || *bytes > LIMIT_LABEL_BYTES)
-			return -E2BIG;
+		size = strlen(key) + strlen(text);
+		if (*count == LIMIT_LABELS || *bytes + size > LIMIT_LABEL_BYTES)
+			continue;
+		*bytes += size;
 		labels[(*count)++] = (struct label){ borrow(key), borrow(text) };
 	}
-	return 0;
+}
+
+/* Those of the protocol first: a pod with a thousand others must not escape its level, nor the
+ * rules of its namespace. */
+static void labels_borrow(json_t *object, bool are_annotations, struct label *labels, size_t *count,
+			  size_t *bytes)
+{
+	labels_borrow_some(object, are_annotations, true, labels, count, bytes);
+	labels_borrow_some(object, are_annotations, false, labels, count, bytes);
 }
 
 /* "containerd://ID": the cgroup has only the ID. */
@@ -118,10 +134,13 @@ static void containers_borrow(const json_t *spec, const json_t *status, struct k
 
 		for (size_t i = 0; i < json_array_size(objects); i++) {
 			const json_t *object = json_array_get(objects, i);
-			struct kube_container *container = &pod->containers[pod->container_count++];
+			struct kube_container beyond = { 0 }, *container = &beyond;
 			bool sidecar = container_lists[list].kind == CONTAINER_INIT &&
 				       strcmp(text_of(object, "restartPolicy"), "Always") == 0;
 
+			/* The sum is the whole pod's in any case. */
+			if (pod->container_count < LIMIT_POD_CONTAINERS)
+				container = &pod->containers[pod->container_count++];
 			container->kind = container_lists[list].kind;
 			container_borrow(object, statuses, container);
 			pod_tally_add(&tally, container, sidecar);
@@ -204,14 +223,12 @@ int kube_pod_decode(const json_t *object, char *why, size_t why_size, struct kub
 	cleanup_free struct label *labels = NULL, *annotations = NULL;
 	const json_t *metadata = json_object_get(object, "metadata");
 	const json_t *spec = json_object_get(object, "spec");
-	size_t count = containers_count(spec), bytes = 0;
+	size_t count = MIN(containers_count(spec), (size_t)LIMIT_POD_CONTAINERS), bytes = 0;
 	struct kube_pod pod, *block;
 
 	pod_borrow(object, &pod);
 	if (!*pod.uid || !*pod.name || !*pod.namespace)
 		return pod_refuse(&pod, "has no uid, name or namespace", -EBADMSG, why, why_size);
-	if (count > LIMIT_POD_CONTAINERS)
-		return pod_refuse(&pod, "has too many containers", -E2BIG, why, why_size);
 	/* One more than none, so that NULL is always a failure. */
 	containers = calloc(count + 1, sizeof(*containers));
 	labels = calloc(LIMIT_LABELS, sizeof(*labels));
@@ -221,12 +238,9 @@ int kube_pod_decode(const json_t *object, char *why, size_t why_size, struct kub
 	pod.containers = containers;
 	pod.labels = labels;
 	pod.annotations = annotations;
-	if (labels_borrow(json_object_get(metadata, "labels"), false, labels, &pod.label_count,
-			  &bytes) < 0 ||
-	    labels_borrow(json_object_get(metadata, "annotations"), true, annotations,
-			  &pod.annotation_count, &bytes) < 0)
-		return pod_refuse(&pod, "has too many or too large labels and annotations", -E2BIG,
-				  why, why_size);
+	labels_borrow(json_object_get(metadata, "labels"), false, labels, &pod.label_count, &bytes);
+	labels_borrow(json_object_get(metadata, "annotations"), true, annotations,
+		      &pod.annotation_count, &bytes);
 	containers_borrow(spec, json_object_get(object, "status"), &pod);
 	pod.cgroup_uid = cgroup_uid(&pod);
 	pod.machine = machine_name(&pod);

@@ -48,9 +48,10 @@ struct kube_pod {
 
 /* Left out, so that a node's pods stay small: managedFields, the annotation
  * kubectl.kubernetes.io/last-applied-configuration, and other annotations over 8 KiB that do not
- * start with "berth/", "volcano.sh/" or another prefix of the protocol.
- * 0; -EBADMSG with why (for people, names the pod where it is known); -E2BIG over LIMIT_LABELS,
- * LIMIT_LABEL_BYTES or LIMIT_POD_CONTAINERS; -ENOMEM. */
+ * start with "berth/", "volcano.sh/" or another prefix of the protocol. So is what is over
+ * LIMIT_LABELS, LIMIT_LABEL_BYTES or LIMIT_POD_CONTAINERS, those of the protocol last: no pod gets
+ * around its level by being large.
+ * 0; -EBADMSG with why (for people, names the pod where it is known); -ENOMEM. */
 int kube_pod_decode(const json_t *object, char *why, size_t why_size, struct kube_pod **ret);
 
 /* Do both say the same to Berth (everything but the resource version)? */

@@ -300,11 +300,13 @@ static int kubernetes_open(struct kubernetes *self)
 	return open_later(self, self->backoff_usec);
 }
 
-static int kubernetes_off(struct kubernetes *self, const char *why)
+static int kubernetes_off(struct kubernetes *self, const struct settings *settings, const char *why)
 {
 	kubernetes_close(self);
 	kubernetes_options_free(self);
-	pods_api_forget(pods_of(self));
+	/* Not when nothing tells where an API is (any more): what is known goes on to hold. */
+	if (settings->kubernetes_enabled == SWITCH_FALSE || settings->kubernetes_via == VIA_CGROUP)
+		pods_api_forget(pods_of(self));
 	self->source.workloads = 0;
 	source_set_state(&self->source, SOURCE_OFF, "%s", why);
 	return 0;
@@ -317,7 +319,7 @@ static int kubernetes_apply(struct source *source, const struct settings *settin
 	int r;
 
 	if (off)
-		return kubernetes_off(self, off);
+		return kubernetes_off(self, settings, off);
 	if (!kubernetes_options_same(self, settings) || kubernetes_config_changed(self) ||
 	    !self->reflector) {
 		kubernetes_close(self);

@@ -127,7 +127,8 @@ static void test_decode_annotation_over_8_kib_only_of_the_protocol(void **state)
 	assert_int_equal(kept, 1);
 	assert_ok(decode_annotation("berth/x", LIMIT_LABEL_BYTES - 7, &kept));
 	assert_int_equal(kept, 1);
-	assert_errno(decode_annotation("berth/x", LIMIT_LABEL_BYTES - 6, &kept), E2BIG);
+	assert_ok(decode_annotation("berth/x", LIMIT_LABEL_BYTES - 6, &kept));
+	assert_int_equal(kept, 0);
 	assert_ok(decode_annotation("note", LIMIT_LABEL_BYTES, &kept));
 	assert_int_equal(kept, 0);
 }
@@ -150,29 +151,35 @@ static json_t *pod_with_many(unsigned int labels, unsigned int containers)
 	return object;
 }
 
-static void test_decode_too_many_is_refused(void **state)
+static void test_decode_too_many_keeps_what_decides_the_level(void **state)
 {
-	static const struct {
-		unsigned int labels, containers;
-		int error;
-	} cases[] = {
-		{ LIMIT_LABELS, LIMIT_POD_CONTAINERS, 0 },
-		{ LIMIT_LABELS + 1, 0, E2BIG },
-		{ 0, LIMIT_POD_CONTAINERS + 1, E2BIG },
-	};
+	json_t *object = pod_with_many(LIMIT_LABELS + 1, LIMIT_POD_CONTAINERS + 1), *map;
+	struct kube_pod *pod = NULL;
+	char why[256] = "";
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		json_t *object = pod_with_many(cases[i].labels, cases[i].containers);
-		struct kube_pod *pod = NULL;
-		char why[256] = "";
+	map = json_object();
+	assert_ok(json_object_set_new(json_object_get(object, "metadata"), "annotations", map));
+	for (unsigned int i = 0; i <= LIMIT_LABELS; i++) {
+		char key[16];
 
-		assert_int_equal(kube_pod_decode(object, why, sizeof(why), &pod), -cases[i].error);
-		assert_int_equal(pod == NULL, cases[i].error != 0);
-		assert_int_equal(*why != '\0', cases[i].error != 0);
-		free(pod);
-		json_decref(object);
+		(void)snprintf(key, sizeof(key), "a%u", i);
+		assert_ok(json_object_set_new(map, key, json_string("")));
 	}
+	assert_ok(json_object_set_new(map, "berth/qos", json_string("batch")));
+	map = json_object_get(json_object_get(object, "metadata"), "labels");
+	assert_ok(json_object_set_new(map, "koordinator.sh/qosClass", json_string("BE")));
+
+	assert_ok(kube_pod_decode(object, why, sizeof(why), &pod));
+	assert_int_equal(pod->label_count, LIMIT_LABELS);
+	assert_int_equal(pod->annotation_count, LIMIT_LABELS);
+	assert_int_equal(pod->container_count, LIMIT_POD_CONTAINERS);
+	assert_string_equal(label_get(pod->annotations, pod->annotation_count, "berth/qos"),
+			    "batch");
+	assert_string_equal(label_get(pod->labels, pod->label_count, "koordinator.sh/qosClass"),
+			    "BE");
+	free(pod);
+	json_decref(object);
 }
 
 static void test_decode_what_is_no_pod_is_refused(void **state)
@@ -405,7 +412,7 @@ int main(void)
 		cmocka_unit_test(test_decode_every_kind_of_container_counts_as_the_scheduler),
 		cmocka_unit_test(test_decode_labels_leaves_out_what_is_large_or_no_text),
 		cmocka_unit_test(test_decode_annotation_over_8_kib_only_of_the_protocol),
-		cmocka_unit_test(test_decode_too_many_is_refused),
+		cmocka_unit_test(test_decode_too_many_keeps_what_decides_the_level),
 		cmocka_unit_test(test_decode_what_is_no_pod_is_refused),
 		cmocka_unit_test(test_decode_fields_of_a_wrong_type_are_as_missing),
 		cmocka_unit_test(test_decode_cgroup_uid_is_of_mirror_pods_only),
