@@ -73,6 +73,9 @@ static void daemon_on_acted(void *data, const char *plugin, uint64_t id, enum ac
 	struct daemon *daemon = data;
 	const struct workload *workload = registry_get(&daemon->registry, id);
 
+	/* What happens to a container is an Event of its pod. */
+	if (workload && workload->inherits)
+		workload = registry_get(&daemon->registry, workload->view.parent);
 	if (workload)
 		incident_action(daemon->events, workload, plugin, kind, reason, result);
 }
