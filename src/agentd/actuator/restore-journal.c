@@ -70,6 +70,7 @@ static int restore_entry_init(struct restore_entry *entry, const struct journal_
 	return 0;
 }
 
+ANALYZER_LEAK_IGNORE_BEGIN
 static void restore_list_add(void *data, struct journal *journal,
 			     const struct journal_record *record, const struct journal_slot *slot)
 {
@@ -99,6 +100,7 @@ static void restore_list_add(void *data, struct journal *journal,
 	else
 		list->count++;
 }
+ANALYZER_LEAK_IGNORE_END
 
 static int restore_entry_compare(const void *a, const void *b)
 {
