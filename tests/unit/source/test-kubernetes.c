@@ -235,6 +235,24 @@ static void test_kubernetes_switched_off_forgets(void **state)
 	assert_int_equal(workload->view.qos, 0);
 }
 
+static void test_kubernetes_nobody_names_an_api_keeps_what_is_known(void **state)
+{
+	char none[] = "";
+	struct rig *rig = *state;
+	struct pods_stats stats;
+
+	serve(rig, 0, one_pod);
+	rig->tree->settings.kubernetes_enabled = SWITCH_AUTO;
+	apply(rig);
+	run_until(rig, rig->source->state == SOURCE_READY);
+	/* A kubeconfig that is mounted late, or not yet again. */
+	rig->tree->settings.kubernetes_server = none;
+	apply(rig);
+	assert_int_equal(rig->source->state, SOURCE_OFF);
+	pods_stats(rig->pods, &stats);
+	assert_int_equal(stats.known, 1);
+}
+
 static void test_kubernetes_failure_keeps_what_is_known(void **state)
 {
 	static const struct script_step steps[] = {
@@ -423,6 +441,7 @@ int main(void)
 		T(test_kubernetes_count_follows_the_watch),
 		T(test_kubernetes_reload_keeps_what_did_not_change),
 		T(test_kubernetes_switched_off_forgets),
+		T(test_kubernetes_nobody_names_an_api_keeps_what_is_known),
 		T(test_kubernetes_failure_keeps_what_is_known),
 		T(test_kubernetes_without_credentials_says_so),
 		T(test_kubernetes_kubeconfig_may_come_later),
