@@ -220,6 +220,9 @@ struct agent_api {
 		      struct agent_metric **ret);
 	void (*metric_set)(struct agent *agent, struct agent_metric *metric, uint64_t workload,
 			   double value);
+	/* Calls fn for every workload of which this one is the parent. */
+	void (*each_child)(struct agent *agent, uint64_t workload,
+			   void (*fn)(void *self, const struct berth_workload *workload));
 };
 
 struct berth_plugin {

@@ -231,6 +231,16 @@ static void fake_each(struct agent *agent,
 		fn(fake->self, &fake->workloads[i]->view);
 }
 
+static void fake_each_child(struct agent *agent, uint64_t id,
+			    void (*fn)(void *self, const struct berth_workload *workload))
+{
+	const struct fake_agent *fake = fake_of(agent);
+
+	for (size_t i = 0; i < fake->workload_count; i++)
+		if (fake->workloads[i]->view.parent == id)
+			fn(fake->self, &fake->workloads[i]->view);
+}
+
 static const char *label_get(const struct fake_label *labels, size_t count, uint64_t workload,
 			     const char *key)
 {
@@ -341,6 +351,7 @@ const struct agent_api fake_agent_api = {
 	.describe = fake_describe,
 	.metric = fake_metric,
 	.metric_set = fake_metric_set,
+	.each_child = fake_each_child,
 };
 
 void fake_agent_drop(struct fake_agent *fake, uint64_t workload, bool all)

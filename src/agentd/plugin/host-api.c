@@ -324,6 +324,19 @@ static void api_each_workload(struct agent *agent,
 	host_foreach_workload(workload, instance->plugin->host) fn(instance->self, &workload->view);
 }
 
+static void api_each_child(struct agent *agent, uint64_t id,
+			   void (*fn)(void *self, const struct berth_workload *workload))
+{
+	const struct instance *instance = instance_of(agent);
+	const struct workload *parent = registry_get(instance->plugin->host->context.registry, id);
+	const struct workload *child;
+
+	if (!parent)
+		return;
+	list_foreach (child, &parent->below, beside)
+		fn(instance->self, &child->view);
+}
+
 static const char *api_annotation(struct agent *agent, uint64_t id, const char *key)
 {
 	const struct workload *workload =
@@ -361,4 +374,5 @@ const struct agent_api host_api = {
 	.describe = api_describe,
 	.metric = api_metric,
 	.metric_set = api_metric_set,
+	.each_child = api_each_child,
 };

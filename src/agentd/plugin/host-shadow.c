@@ -203,6 +203,16 @@ static void shadow_each_workload(struct agent *agent,
 		fn(shadow->self, &shadow->plan->workloads[i].view);
 }
 
+static void shadow_each_child(struct agent *agent, uint64_t id,
+			      void (*fn)(void *self, const struct berth_workload *workload))
+{
+	const struct shadow *shadow = shadow_of(agent);
+
+	for (size_t i = 0; i < shadow->plan->count; i++)
+		if (shadow->plan->workloads[i].view.parent == id)
+			fn(shadow->self, &shadow->plan->workloads[i].view);
+}
+
 static const char *shadow_annotation(struct agent *agent, uint64_t id, const char *key)
 {
 	const struct plan_workload *workload = plan_workload_get(shadow_of(agent)->plan, id);
@@ -266,6 +276,7 @@ static const struct agent_api shadow_api = {
 	.describe = shadow_describe,
 	.metric = shadow_metric,
 	.metric_set = shadow_metric_set,
+	.each_child = shadow_each_child,
 };
 
 static void shadow_stop(struct shadow *shadow, bool started)

@@ -23,7 +23,7 @@ struct colocation {
 	const struct colocation_config *config;
 	struct colocation_host host;
 	bool memcg_qos_claimed;
-	uint64_t changed; /* the workload below which others are to be decided again */
+	int depth; /* below the workload that changed, while those below it are decided again */
 };
 
 /* Every knob that this plugin ever claims of a workload: what is not wanted is unclaimed. */
@@ -193,18 +193,14 @@ static void colocation_capabilities(void *data)
 static void colocation_decide_below(void *data, const struct berth_workload *workload)
 {
 	struct colocation *self = data;
-	uint64_t id = workload->parent;
 
-	for (int depth = 0; id != 0 && depth < DEPTH_MAX; depth++) {
-		const struct berth_workload *parent;
-
-		if (id == self->changed) {
-			colocation_decide(self, workload);
-			return;
-		}
-		parent = self->agent->api->workload(self->agent, id);
-		id = parent ? parent->parent : 0;
-	}
+	colocation_decide(self, workload);
+	/* Two that name each other as parents would go on for ever. */
+	if (self->depth >= DEPTH_MAX)
+		return;
+	self->depth++;
+	self->agent->api->each_child(self->agent, workload->id, colocation_decide_below);
+	self->depth--;
 }
 
 static void colocation_workload(void *data, const struct workload_event *event)
@@ -218,10 +214,9 @@ static void colocation_workload(void *data, const struct workload_event *event)
 	/* The vendor's knobs are inherited, and containers go by the cpu.idle of their pod. */
 	if (event->change == WORKLOAD_UPDATED &&
 	    (self->host.cpu.way == WAY_VENDOR || self->host.cpu.way == WAY_UPSTREAM ||
-	     self->host.memory.way == WAY_VENDOR)) {
-		self->changed = event->workload->id;
-		self->agent->api->each_workload(self->agent, colocation_decide_below);
-	}
+	     self->host.memory.way == WAY_VENDOR))
+		self->agent->api->each_child(self->agent, event->workload->id,
+					     colocation_decide_below);
 }
 
 static void colocation_forget_level(void *data, const struct berth_workload *workload)
