@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* daemon-internal.h - the daemon's state, shared by daemon.c (start, stop) and reload.c. */
+/* daemon-internal.h - the daemon's state, shared by daemon.c (start, stop),
+ * daemon-sources.c and reload.c. */
 #pragma once
 
 #include <sys/stat.h>
@@ -60,3 +61,11 @@ int daemon_reload(void *data);
 void daemon_log_config_errors(const struct config_errors *errors);
 /* What systemctl status shows. */
 void daemon_notify_status(const struct daemon *daemon);
+
+/* daemon-sources.c */
+int daemon_new_sources(struct daemon *daemon);
+/* Before the plugins stop: no more news. */
+void daemon_free_sources(struct daemon *daemon);
+/* host_context.acted; data is a struct daemon. */
+void daemon_on_acted(void *data, const char *plugin, uint64_t id, enum action kind,
+		     const char *reason, int result);

@@ -14,22 +14,14 @@
 #include "api/http-server.h"
 #include "cleanup.h"
 #include "daemon-internal.h"
-#include "incident.h"
 #include "instance.h"
 #include "log.h"
 #include "macro.h"
 #include "trim.h"
 
-#define TRIM_DELAY_USEC (4 * USEC_PER_SEC)
-
 #define CONTROL_SOCKET "control.sock"
 #define CONTROL_MODE   0660
 #define CONTROL_GROUP  "berth"
-
-static const struct source_ops *const source_table[DAEMON_SOURCES] = {
-	&source_kubepods, /* the tree first: what it shows needs no answer from anybody */
-	&source_kubernetes, &source_machine, &source_unit, &source_cgroupfs,
-};
 
 static int daemon_on_reload(sd_event_source *source, const struct signalfd_siginfo *info,
 			    void *data)
@@ -57,27 +49,6 @@ static void daemon_on_workload(void *data, enum workload_change change, struct w
 			host_capabilities_changed(daemon->host);
 	}
 	host_workload(daemon->host, change, workload);
-}
-
-static void daemon_on_notice(void *data, enum workload_notice notice,
-			     const struct workload *workload)
-{
-	struct daemon *daemon = data;
-
-	incident_notice(daemon->events, notice, workload);
-}
-
-static void daemon_on_acted(void *data, const char *plugin, uint64_t id, enum action kind,
-			    const char *reason, int result)
-{
-	struct daemon *daemon = data;
-	const struct workload *workload = registry_get(&daemon->registry, id);
-
-	/* What happens to a container is an Event of its pod. */
-	if (workload && workload->inherits)
-		workload = registry_get(&daemon->registry, workload->view.parent);
-	if (workload)
-		incident_action(daemon->events, workload, plugin, kind, reason, result);
 }
 
 static int daemon_open_host(struct daemon *daemon)
@@ -180,66 +151,6 @@ static void daemon_fill_control(struct daemon *daemon)
 		.reload = daemon_reload,
 		.data = daemon,
 	};
-}
-
-static int daemon_on_trim(sd_event_source *source, uint64_t usec, void *data)
-{
-	(void)source;
-	(void)usec;
-	(void)data;
-	memory_trim();
-	return 0;
-}
-
-/* The pods of a node came all at once, with libraries that only their first use needs. Their file
- * is written first. */
-static void daemon_on_settled(void *data)
-{
-	struct daemon *daemon = data;
-	int r;
-
-	if (daemon->trim) {
-		r = sd_event_source_set_time_relative(daemon->trim, TRIM_DELAY_USEC);
-		if (r >= 0)
-			r = sd_event_source_set_enabled(daemon->trim, SD_EVENT_ONESHOT);
-	} else {
-		r = sd_event_add_time_relative(daemon->event, &daemon->trim, CLOCK_MONOTONIC,
-					       TRIM_DELAY_USEC, USEC_PER_SEC, daemon_on_trim,
-					       daemon);
-	}
-	if (r < 0)
-		log_debug("memory is not given back: %s", strerror(-r));
-}
-
-static int daemon_new_sources(struct daemon *daemon)
-{
-	int r = pods_new(daemon->event, &daemon->registry, daemon->state_fd, &daemon->pods);
-
-	if (r >= 0)
-		r = pods_load(daemon->pods);
-	if (r >= 0)
-		r = kube_events_new(daemon->event, daemon->settings->node_name, &daemon->events);
-	if (r < 0)
-		return r;
-	daemon->registry.notice = daemon_on_notice;
-	daemon->source_context = (struct source_context){
-		.event = daemon->event,
-		.root = &daemon->root,
-		.hierarchy = &daemon->hierarchy,
-		.registry = &daemon->registry,
-		.pods = daemon->pods,
-		.events = daemon->events,
-		.settled = daemon_on_settled,
-		.settled_data = daemon,
-	};
-	for (size_t i = 0; i < DAEMON_SOURCES; i++) {
-		r = source_table[i]->new (&daemon->source_context,
-					  &daemon->sources[daemon->source_count]);
-		if (r < 0)
-			return r;
-		daemon->source_count++;
-	}
-	return 0;
 }
 
 static int daemon_new_modules(struct daemon *daemon)
@@ -386,10 +297,7 @@ static void daemon_done(struct daemon *daemon)
 		daemon_unlink_socket(daemon);
 	(void)http_server_free(daemon->control_server);
 	(void)http_server_free(daemon->metrics_server);
-	for (size_t i = 0; i < daemon->source_count; i++)
-		(void)daemon->sources[i]->ops->free(daemon->sources[i]);
-	(void)pods_free(daemon->pods);
-	daemon->trim = sd_event_source_disable_unref(daemon->trim);
+	daemon_free_sources(daemon);
 	(void)host_free(daemon->host);
 	(void)kube_events_free(daemon->events);
 	if (daemon->actuator) {

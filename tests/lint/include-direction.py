@@ -26,7 +26,7 @@ MAY = {
     # berthctl talks to the daemon over its socket; only `check` shares code: the policy's reader.
     "ctl": ["common", "agentd/limit", "agentd/settings", "agentd/plugin"],
 }
-DAEMON = {"daemon", "daemon-internal", "main", "reload", "incident", "instance", "config-watch",
+DAEMON = {"daemon", "daemon-internal", "daemon-sources", "main", "reload", "incident", "instance", "config-watch",
           "failpoint", "trim"}
 
 
