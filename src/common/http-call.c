@@ -220,6 +220,7 @@ static int call_set_identity(struct http_call *call, const struct http_identity 
 #endif
 	if (!identity)
 		return 0;
+	call->has_ca = identity->ca_pem != NULL;
 	r = call_set_blob(call, CURLOPT_CAINFO_BLOB, identity->ca_pem);
 	/* The directory that libcurl was built with (Debian) has every public authority. */
 	if (identity->ca_pem)

@@ -64,7 +64,8 @@ struct http_call {
 	uint64_t connect_usec, answer_usec, idle_usec; /* time limits */
 	uint64_t start_usec, last_byte_usec, due_total_usec;
 	uint64_t body_limit, body_size;
-	int error; /* why we ended it; 0: we did not */
+	int error;   /* why we ended it; 0: we did not */
+	bool has_ca; /* the identity gave one */
 	bool is_added, is_paused;
 	bool has_line; /* of the answer's head */
 	bool has_head;

@@ -195,9 +195,16 @@ static void error_fill(const struct http_call *call, CURLcode code, struct http_
 		verify_fill(call, code, result);
 		return;
 	case CURLE_SSL_CACERT_BADFILE:
-		result_set(result, -EKEYREJECTED,
-			   "the certificate authority that is given for %s is no PEM certificate",
-			   call->origin);
+		if (call->has_ca)
+			result_set(result, -EKEYREJECTED,
+				   "the certificate authority that is given for %s is no PEM "
+				   "certificate",
+				   call->origin);
+		else
+			result_set(result, -EKEYREJECTED,
+				   "no certificate authority is given for %s, and this system has "
+				   "none: install its package ca-certificates, or give one",
+				   call->origin);
 		return;
 	case CURLE_SSL_CERTPROBLEM:
 		/* libcurl's words are about a "memory blob". */
