@@ -203,7 +203,7 @@ static void error_fill(const struct http_call *call, CURLcode code, struct http_
 		else
 			result_set(result, -EKEYREJECTED,
 				   "no certificate authority is given for %s, and this system has "
-				   "none: install its package ca-certificates, or give one",
+				   "none (its package ca-certificates)",
 				   call->origin);
 		return;
 	case CURLE_SSL_CERTPROBLEM:

@@ -218,7 +218,9 @@ static void explain_error(const struct reflector *self, const struct http_result
 	const struct kube_access *access = self->access;
 	const char *said = result->message[0] ? result->message : strerrordesc_np(-result->error);
 
-	if (result->error != -EKEYREJECTED || !strstr(said, "is not trusted"))
+	if (result->error == -EKEYREJECTED && strstr(said, "no certificate authority is given"))
+		(void)snprintf(text, size, "%s: set ca_file", said);
+	else if (result->error != -EKEYREJECTED || !strstr(said, "is not trusted"))
 		(void)snprintf(text, size, "%s", said);
 	else if (access->ca_pem || access->ca_file)
 		(void)snprintf(text, size, "%s; is the one of %s another cluster's?", said,
