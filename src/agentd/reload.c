@@ -12,6 +12,7 @@
 #include "daemon-internal.h"
 #include "log.h"
 #include "macro.h"
+#include "monotonic.h"
 #include "trim.h"
 
 DEFINE_CLEANUP(struct settings *, settings_free);
@@ -82,14 +83,6 @@ static void daemon_listen_metrics(struct daemon *daemon)
 	daemon->metrics_listen = strdup(wanted);
 }
 
-static uint64_t now_usec(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / NSEC_PER_USEC;
-}
-
 int daemon_apply(struct daemon *daemon)
 {
 	const struct settings *settings = daemon->settings;
@@ -112,7 +105,7 @@ int daemon_apply(struct daemon *daemon)
 			return r;
 	}
 	daemon_listen_metrics(daemon);
-	daemon->control.state.last_apply_usec = now_usec();
+	daemon->control.state.last_apply_usec = monotonic_usec();
 	return 0;
 }
 
@@ -124,7 +117,8 @@ int daemon_reload(void *data)
 	struct settings *old;
 	int r;
 
-	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)now_usec());
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+			 (unsigned long long)monotonic_usec());
 	config_errors_done(&daemon->config_errors);
 	r = settings_load(options->config_file, options->dropin_dir, !options->config_explicit,
 			  &daemon->config_errors, &settings);

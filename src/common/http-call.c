@@ -8,6 +8,7 @@
 #include "cleanup.h"
 #include "http-internal.h"
 #include "http-url.h"
+#include "monotonic.h"
 
 #define CONNECT_DEFAULT_USEC (10 * USEC_PER_SEC)
 #define TIMEOUT_DEFAULT_USEC (30 * USEC_PER_SEC)
@@ -72,7 +73,7 @@ static size_t on_line(char *line, size_t one, size_t size, void *data)
 	if (call->is_finished)
 		return 0;
 	if (!call->has_line)
-		call->last_byte_usec = http_now_usec();
+		call->last_byte_usec = monotonic_usec();
 	call->has_line = true;
 	/* The empty line ends the head; after it come only trailers. */
 	if (call->has_head || (size > 0 && line[0] != '\r' && line[0] != '\n'))
@@ -108,7 +109,7 @@ static size_t on_piece(char *bytes, size_t one, size_t size, void *data)
 		http_client_resume_later(client);
 		return CURL_WRITEFUNC_PAUSE;
 	}
-	call->last_byte_usec = http_now_usec();
+	call->last_byte_usec = monotonic_usec();
 	call->body_size += size;
 	if (call->body_limit && call->body_size > call->body_limit) {
 		call->error = -EFBIG;
@@ -337,7 +338,7 @@ int http_call_start(struct http_client *client, const struct http_call_spec *spe
 	call->answer_usec = or_default(spec->answer_timeout_usec, TIMEOUT_DEFAULT_USEC);
 	call->idle_usec = or_default(spec->idle_timeout_usec, TIMEOUT_DEFAULT_USEC);
 	call->body_limit = spec->body_limit;
-	call->start_usec = http_now_usec();
+	call->start_usec = monotonic_usec();
 	call->due_total_usec =
 		spec->total_timeout_usec ? call->start_usec + spec->total_timeout_usec : UINT64_MAX;
 	list_append(&client->calls, &call->link);

@@ -16,29 +16,22 @@
 
 #include "cleanup.h"
 #include "http-internal.h"
+#include "monotonic.h"
 
 #define CONNECTIONS_KEPT      4L
 #define CONNECTIONS_MAX       16L
 #define DEADLINE_LATENCY_USEC (100 * USEC_PER_MSEC)
 
-uint64_t http_now_usec(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / NSEC_PER_USEC;
-}
-
 bool http_slice_is_used(const struct http_client *client)
 {
-	return http_now_usec() - client->turn_usec >= HTTP_SLICE_USEC;
+	return monotonic_usec() - client->turn_usec >= HTTP_SLICE_USEC;
 }
 
 void http_client_resume_later(struct http_client *client)
 {
 	/* A timer and no defer source: those count as pending since they were made, and come
 	 * before everything else of their priority, each time. */
-	(void)sd_event_source_set_time(client->resume, http_now_usec());
+	(void)sd_event_source_set_time(client->resume, monotonic_usec());
 	(void)sd_event_source_set_enabled(client->resume, SD_EVENT_ONESHOT);
 }
 
@@ -113,7 +106,7 @@ static void client_finish_done(struct http_client *client)
 
 static void client_arm_deadline(struct http_client *client)
 {
-	uint64_t now = http_now_usec(), first = UINT64_MAX;
+	uint64_t now = monotonic_usec(), first = UINT64_MAX;
 	struct http_call *call;
 
 	list_foreach (call, &client->calls, link) {
@@ -144,7 +137,7 @@ int http_client_add(struct http_client *client, struct http_call *call)
 static void client_enter(struct http_client *client)
 {
 	if (client->depth++ == 0)
-		client->turn_usec = http_now_usec();
+		client->turn_usec = monotonic_usec();
 }
 
 static void client_leave(struct http_client *client)
@@ -166,7 +159,7 @@ static void client_leave(struct http_client *client)
 	}
 	client_reap(client);
 	client_arm_deadline(client);
-	took = http_now_usec() - client->turn_usec;
+	took = monotonic_usec() - client->turn_usec;
 	client->longest_usec = MAX(client->longest_usec, took);
 }
 
@@ -232,7 +225,7 @@ static int on_resume(sd_event_source *source, uint64_t usec, void *data)
 static int on_deadline(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct http_client *client = data;
-	uint64_t now = http_now_usec();
+	uint64_t now = monotonic_usec();
 	struct http_call *call;
 
 	(void)source;
@@ -278,7 +271,7 @@ static int timer_changed(CURLM *multi, long timeout_ms, void *data)
 	(void)multi;
 	if (timeout_ms < 0)
 		return sd_event_source_set_enabled(client->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
-	due = http_now_usec() + (uint64_t)timeout_ms * USEC_PER_MSEC;
+	due = monotonic_usec() + (uint64_t)timeout_ms * USEC_PER_MSEC;
 	if (sd_event_source_set_time(client->timer, due) < 0)
 		return -1;
 	return sd_event_source_set_enabled(client->timer, SD_EVENT_ONESHOT) < 0 ? -1 : 0;

@@ -73,7 +73,6 @@ struct http_call {
 	char curl_text[CURL_ERROR_SIZE];
 };
 
-uint64_t http_now_usec(void);
 /* Have the handlers of this turn had their time? */
 bool http_slice_is_used(const struct http_client *client);
 /* Look again in the next turn. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "http-internal.h"
+#include "monotonic.h"
 
 #define RETRY_AFTER_MAX_USEC (600 * USEC_PER_SEC)
 
@@ -144,7 +145,7 @@ static void cut_fill(const struct http_call *call, CURLcode code, struct http_re
 
 static void late_fill(const struct http_call *call, struct http_result *result)
 {
-	uint64_t now = http_now_usec();
+	uint64_t now = monotonic_usec();
 	curl_off_t sent = 0;
 	const char *what;
 	uint64_t limit;

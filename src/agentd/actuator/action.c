@@ -13,6 +13,7 @@
 #include "cleanup.h"
 #include "log.h"
 #include "macro.h"
+#include "monotonic.h"
 
 #define OWNERS_MAX  ((size_t)2 * LIMIT_PLUGINS)
 #define WINDOW_USEC (60 * USEC_PER_SEC)
@@ -76,14 +77,6 @@ void actions_set_limit(struct actions *actions, uint64_t per_minute)
 	actions->per_minute = per_minute;
 }
 
-static uint64_t now_usec(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / NSEC_PER_USEC;
-}
-
 static int owner_find(struct actions *actions, const char *name, struct action_owner **ret)
 {
 	struct action_owner *owner = hashmap_get(&actions->owners, name);
@@ -114,7 +107,7 @@ static int limit_pass(struct actions *actions, const char *name)
 {
 	const struct log_context context = { .plugin = name };
 	struct action_owner *owner;
-	uint64_t now = now_usec();
+	uint64_t now = monotonic_usec();
 	int r = owner_find(actions, name, &owner);
 
 	if (r < 0) {

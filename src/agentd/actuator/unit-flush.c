@@ -7,18 +7,11 @@
 #include "actuator/unit-pin-internal.h"
 #include "log.h"
 #include "macro.h"
-
-static uint64_t flush_now(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / NSEC_PER_USEC;
-}
+#include "monotonic.h"
 
 static void flush_run(struct unit_pins *pins, uint64_t deadline)
 {
-	for (uint64_t now = flush_now(); now < deadline; now = flush_now()) {
+	for (uint64_t now = monotonic_usec(); now < deadline; now = monotonic_usec()) {
 		int r;
 
 		unit_pins_dispatch(pins);
@@ -70,7 +63,7 @@ int unit_pins_flush(struct unit_pins *pins, uint64_t timeout_usec,
 	unit_pins_retry(pins);
 	list_foreach (unit, &pins->units, list)
 		unit_queue(unit);
-	flush_run(pins, flush_now() + timeout_usec);
+	flush_run(pins, monotonic_usec() + timeout_usec);
 	pins->report = NULL;
 	list_foreach (unit, &pins->units, list) {
 		for (unsigned int i = 0; i < UNIT_PROPERTY_MAX; i++) {

@@ -35,8 +35,6 @@ void json_set_time(json_t *object, const char *key, uint64_t realtime_usec);
 /* "EBUSY" and its sentence under `key` and `key`_text; result >= 0 sets neither. */
 void json_set_errno(json_t *object, const char *key, int result);
 
-uint64_t now_usec(void);
-
 /* Parts that several answers share. */
 json_t *knobs_json(const struct actuator *actuator, const struct berth_target *target);
 json_t *history_json(const struct actuator *actuator, uint64_t workload, bool failed_only,

@@ -66,14 +66,6 @@ void json_set_errno(json_t *object, const char *key, int result)
 	json_set_text(object, text_key, strerror(-result));
 }
 
-uint64_t now_usec(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / NSEC_PER_USEC;
-}
-
 static int body_add(const char *bytes, size_t length, void *data)
 {
 	struct strbuf *body = data;

@@ -7,6 +7,7 @@
 #include "config-tree.h"
 #include "log.h"
 #include "macro.h"
+#include "monotonic.h"
 #include "plugin/host.h"
 #include "settings.h"
 #include "workload/registry.h"
@@ -16,7 +17,7 @@
 static void plugin_add(void *data, const struct plugin_view *view)
 {
 	json_t *list = data, *item = json_object();
-	uint64_t now = now_usec();
+	uint64_t now = monotonic_usec();
 
 	json_set_text(item, "name", view->name);
 	json_set_text(item, "description", view->description);
@@ -164,7 +165,7 @@ void handle_status(void *data, const struct http_request *request, struct http_r
 	json_set_text(answer, "version", BERTH_VERSION);
 	json_set_text(answer, "node", settings->node_name);
 	json_set_number(answer, "pid", (uint64_t)getpid());
-	json_set_number(answer, "uptime_usec", now_usec() - state->start_usec);
+	json_set_number(answer, "uptime_usec", monotonic_usec() - state->start_usec);
 	json_set_bool(answer, "healthy", state_is_healthy(state));
 	json_set_bool(answer, "ready", state_is_ready(state));
 	json_set_bool(answer, "dry_run", settings->dry_run);

@@ -2,17 +2,8 @@
 #include "kube/clock.h"
 
 #include <sys/random.h>
-#include <time.h>
 
-#include "macro.h"
-
-uint64_t kube_now_usec(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / NSEC_PER_USEC;
-}
+#include "monotonic.h"
 
 uint64_t kube_random(uint64_t bound)
 {
@@ -21,6 +12,6 @@ uint64_t kube_random(uint64_t bound)
 	/* Early in a boot it may not be seeded, and nothing here may wait: the clock is as good
 	 * between machines. */
 	if (getrandom(&value, sizeof(value), GRND_NONBLOCK) != (ssize_t)sizeof(value))
-		value = kube_now_usec();
+		value = monotonic_usec();
 	return bound == UINT64_MAX ? value : value % (bound + 1);
 }

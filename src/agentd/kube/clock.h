@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* clock.h - when, and how a thousand nodes do not do it at the same time. */
+/* clock.h - how a thousand nodes do not do it at the same time. */
 #pragma once
 
 #include <stdint.h>
 
-uint64_t kube_now_usec(void); /* CLOCK_MONOTONIC */
 /* 0 to bound, both included. */
 uint64_t kube_random(uint64_t bound);

@@ -11,6 +11,7 @@
 #include "kube/status.h"
 #include "limit.h"
 #include "log.h"
+#include "monotonic.h"
 
 #define BACKOFF_FIRST_USEC USEC_PER_SEC
 #define BACKOFF_MAX_USEC   (300 * USEC_PER_SEC)
@@ -119,7 +120,7 @@ static void back_off(struct kube_events *self, uint64_t at_least_usec)
 				     ? self->backoff_first_usec
 				     : MIN(self->backoff_usec * 2, BACKOFF_MAX_USEC);
 	delay = self->backoff_usec / 2 + kube_random(self->backoff_usec);
-	self->quiet_until_usec = kube_now_usec() + MAX(delay, at_least_usec);
+	self->quiet_until_usec = monotonic_usec() + MAX(delay, at_least_usec);
 }
 
 static void sent(struct kube_events *self, struct incident *incident)
@@ -163,7 +164,7 @@ static void on_done(void *data, const struct http_result *result)
 			  result->error < 0 ? result->message : why);
 		back_off(self, result->retry_after_usec);
 	}
-	arm(self, kube_now_usec(), 1);
+	arm(self, monotonic_usec(), 1);
 }
 
 static int on_body(void *data, const char *bytes, size_t size)
@@ -195,7 +196,7 @@ static void send_one(struct kube_events *self, struct incident *incident)
 /* What can be done now is done; then the timer stands at the next thing there is. */
 static void turn(struct kube_events *self)
 {
-	uint64_t now = kube_now_usec(), next = UINT64_MAX, token;
+	uint64_t now = monotonic_usec(), next = UINT64_MAX, token;
 	struct incident *incident;
 
 	close_windows(self, now);
@@ -325,13 +326,13 @@ void kube_events_report(struct kube_events *events, const struct kube_event *eve
 		return;
 	}
 	incident->first_usec = incident->last_usec = wall_usec();
-	incident->until_usec = kube_now_usec() + events->aggregate_usec;
+	incident->until_usec = monotonic_usec() + events->aggregate_usec;
 	incident->occurred = 1;
 	incident->waits = true;
 	list_append(&events->incidents, &incident->member);
 	events->count++;
 	if (!events->call)
-		arm(events, kube_now_usec(), 1);
+		arm(events, monotonic_usec(), 1);
 }
 
 void kube_events_connect(struct kube_events *events, struct http_client *client,
@@ -386,7 +387,7 @@ int kube_events_new(sd_event *event, const char *node, struct kube_events **ret)
 	self->aggregate_usec = KUBE_EVENT_AGGREGATE_USEC;
 	self->backoff_first_usec = BACKOFF_FIRST_USEC;
 	self->tokens = KUBE_EVENT_PER_MINUTE;
-	self->tokens_usec = kube_now_usec();
+	self->tokens_usec = monotonic_usec();
 	*ret = self;
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include "kube/reflector-internal.h"
 #include "kube/url.h"
 #include "log.h"
+#include "monotonic.h"
 
 #define WATCH_SECONDS    300u /* to twice that, at random, so that a thousand nodes spread */
 #define WATCH_LIVED_USEC (60 * USEC_PER_SEC)
@@ -114,7 +115,7 @@ void reflector_watch_bookmark(struct reflector *self, const char *resource_versi
 /* It ended as watches do: after its time, or with the server. */
 static void watch_resume(struct reflector *self, bool useful)
 {
-	uint64_t now = kube_now_usec();
+	uint64_t now = monotonic_usec();
 
 	if (useful) {
 		reflector_calm(self);
@@ -137,7 +138,7 @@ static void watch_resume(struct reflector *self, bool useful)
 void reflector_watch_done(struct reflector *self, const struct http_result *result)
 {
 	const struct reflector_answer *answer = &self->answer;
-	bool useful = self->told > 0 || kube_now_usec() - self->began_usec >= WATCH_LIVED_USEC;
+	bool useful = self->told > 0 || monotonic_usec() - self->began_usec >= WATCH_LIVED_USEC;
 	enum reflector_step next;
 	char why[480];
 

@@ -8,6 +8,7 @@
 #include "cleanup.h"
 #include "kube/reflector-internal.h"
 #include "log.h"
+#include "monotonic.h"
 
 #define BACKOFF_FIRST_USEC USEC_PER_SEC
 #define BACKOFF_STEPS      60u                   /* the longest, in first ones */
@@ -40,7 +41,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 
 	(void)source;
 	(void)usec;
-	self->began_usec = kube_now_usec();
+	self->began_usec = monotonic_usec();
 	if (self->step == STEP_WATCH)
 		reflector_watch(self);
 	else
@@ -108,7 +109,7 @@ void reflector_fail(struct reflector *self, enum reflector_step step, uint64_t a
 
 void reflector_expire(struct reflector *self, const char *why)
 {
-	uint64_t now = kube_now_usec();
+	uint64_t now = monotonic_usec();
 
 	self->stats.relists_410++;
 	self->consistent = true;
@@ -135,7 +136,7 @@ void reflector_poke(struct reflector *reflector)
 		reflector->poked = true;
 		return;
 	}
-	since = kube_now_usec() - reflector->began_usec;
+	since = monotonic_usec() - reflector->began_usec;
 	reflector_schedule(reflector, STEP_LIST, since >= POKE_USEC ? 0 : POKE_USEC - since);
 }
 

@@ -7,15 +7,8 @@
 
 #include "cleanup.h"
 #include "limit.h"
+#include "monotonic.h"
 #include "plugin/host-internal.h"
-
-uint64_t host_now_usec(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / NSEC_PER_USEC;
-}
 
 struct call call_begin(struct host_plugin *plugin, const char *callback)
 {
@@ -28,7 +21,7 @@ struct call call_begin(struct host_plugin *plugin, const char *callback)
 	host->marked_plugin = plugin->plugin->table.name;
 	host->marked_callback = callback;
 	breadcrumb_mark(host->breadcrumb, host->marked_plugin, callback);
-	call.begin_usec = host_now_usec();
+	call.begin_usec = monotonic_usec();
 	return call;
 }
 
@@ -36,7 +29,7 @@ void call_end(struct host_plugin *plugin, const char *callback, const struct cal
 {
 	struct host *host = plugin->host;
 	const struct log_context context = { .plugin = plugin->plugin->table.name };
-	uint64_t took = host_now_usec() - call->begin_usec;
+	uint64_t took = monotonic_usec() - call->begin_usec;
 
 	host->marked_plugin = call->outer_plugin;
 	host->marked_callback = call->outer_callback;
@@ -56,7 +49,7 @@ void call_end(struct host_plugin *plugin, const char *callback, const struct cal
 void plugin_result(struct host_plugin *plugin, const char *callback, int error)
 {
 	const struct log_context context = { .plugin = plugin->plugin->table.name };
-	uint64_t now = host_now_usec();
+	uint64_t now = monotonic_usec();
 	char why[96];
 
 	if (error >= 0)

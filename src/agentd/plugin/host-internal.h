@@ -73,7 +73,6 @@ struct host {
 	sd_event_source *probe;
 };
 
-uint64_t host_now_usec(void);
 /* Every workload that was announced, as ADDED; also what each_workload() walks. */
 #define host_foreach_workload(entry, host) \
 	list_foreach (entry, &(host)->context.registry->workloads, link)

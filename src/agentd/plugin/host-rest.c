@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "monotonic.h"
 #include "plugin/host-internal.h"
 
 /* A rest may end late: nobody waits for the second. */
@@ -44,7 +45,7 @@ static int on_rest_over(sd_event_source *source, uint64_t usec, void *data)
 static void plugin_quarantine(struct host_plugin *plugin, const char *why)
 {
 	const struct log_context context = { .plugin = plugin->plugin->table.name };
-	uint64_t now = host_now_usec(), until = plugin->quarantine.until_usec;
+	uint64_t now = monotonic_usec(), until = plugin->quarantine.until_usec;
 
 	plugin_stop(plugin, PLUGIN_QUARANTINED, "%s", why);
 	plugin_timer_set(plugin, until, on_rest_over);
@@ -54,7 +55,7 @@ static void plugin_quarantine(struct host_plugin *plugin, const char *why)
 
 void plugin_rest(struct host_plugin *plugin, const char *why)
 {
-	uint64_t now = host_now_usec();
+	uint64_t now = monotonic_usec();
 
 	/* A count of failures has begun the rest already; a failed start has not. */
 	if (plugin->quarantine.until_usec <= now) {
@@ -75,7 +76,7 @@ bool plugin_is_blamed(struct host_plugin *plugin)
 		return false;
 	(void)snprintf(why, sizeof(why), "the daemon crashed %u times in it, the last in %s()",
 		       crashes, breadcrumb_callback(breadcrumb, name));
-	plugin->quarantine.until_usec = host_now_usec() + QUARANTINE_LAST_USEC;
+	plugin->quarantine.until_usec = monotonic_usec() + QUARANTINE_LAST_USEC;
 	plugin_quarantine(plugin, why);
 	return true;
 }
@@ -94,6 +95,6 @@ static int on_ran_long_enough(sd_event_source *source, uint64_t usec, void *data
 void plugin_watch_crashes(struct host_plugin *plugin)
 {
 	if (breadcrumb_crashes(plugin->host->breadcrumb, plugin->plugin->table.name) > 0)
-		plugin_timer_set(plugin, host_now_usec() + QUARANTINE_FORGIVE_USEC,
+		plugin_timer_set(plugin, monotonic_usec() + QUARANTINE_FORGIVE_USEC,
 				 on_ran_long_enough);
 }

@@ -5,6 +5,7 @@
 
 #include "cleanup.h"
 #include "limit.h"
+#include "monotonic.h"
 #include "plugin/host-internal.h"
 
 #define TIMER_ACCURACY_USEC (250 * USEC_PER_MSEC)
@@ -46,7 +47,7 @@ static int on_timer(sd_event_source *event, uint64_t usec, void *data)
 	struct agent_source *source = data;
 	struct instance *instance = source->instance;
 	struct host_plugin *plugin = instance->plugin;
-	uint64_t now = host_now_usec();
+	uint64_t now = monotonic_usec();
 	struct call call;
 	int r;
 
@@ -130,7 +131,7 @@ int api_every(struct agent *agent, uint64_t period_usec, int (*fn)(void *self),
 		return -ENOMEM;
 	source->on_time = fn;
 	source->period_usec = period_usec;
-	source->next_usec = timer_first_usec(host_now_usec(), period_usec);
+	source->next_usec = timer_first_usec(monotonic_usec(), period_usec);
 	r = sd_event_add_time(instance->plugin->host->context.event, &source->event,
 			      CLOCK_MONOTONIC, source->next_usec,
 			      MIN(TIMER_ACCURACY_USEC, period_usec / 4), on_timer, source);

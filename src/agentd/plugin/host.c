@@ -7,6 +7,7 @@
 
 #include "cleanup.h"
 #include "limit.h"
+#include "monotonic.h"
 #include "plugin/host-internal.h"
 
 DEFINE_CLEANUP(struct host *, host_free);
@@ -330,7 +331,7 @@ int host_fresh(struct host *host, uint64_t max_age_usec)
 	struct snapshot *snapshot = host->context.snapshot;
 	const struct workload *workload;
 
-	if (snapshot_is_fresh(snapshot, host_now_usec(), max_age_usec))
+	if (snapshot_is_fresh(snapshot, monotonic_usec(), max_age_usec))
 		return 0;
 	snapshot_begin(snapshot);
 	host_foreach_workload(workload, host)

@@ -6,6 +6,7 @@
 #include "limit.h"
 #include "log.h"
 #include "macro.h"
+#include "monotonic.h"
 #include "source/machine-bus.h"
 #include "source/machine-internal.h"
 
@@ -70,7 +71,7 @@ static void bus_arm(struct machine_bus *bus)
 static void machine_again(struct bus_machine *machine)
 {
 	machine->due_usec = machine->tries < AGAIN_TRIES
-				    ? machines_now() + (AGAIN_FIRST_USEC << machine->tries)
+				    ? monotonic_usec() + (AGAIN_FIRST_USEC << machine->tries)
 				    : 0;
 	machine->tries++;
 	bus_arm(machine->bus);
@@ -278,7 +279,7 @@ void machine_bus_table_free(struct machine_bus *bus)
 void machine_bus_tick(struct machine_bus *bus)
 {
 	struct bus_machine *machine;
-	uint64_t now = machines_now();
+	uint64_t now = monotonic_usec();
 
 	hashmap_foreach (machine, &bus->by_path) {
 		if (!machine->due_usec || machine->due_usec > now)

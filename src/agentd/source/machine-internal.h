@@ -53,7 +53,6 @@ struct machines {
 	uint64_t armed_usec; /* what the timer waits for; UINT64_MAX: nothing */
 };
 
-uint64_t machines_now(void);
 /* machine.c: something changed that the state shows. */
 void machines_update_state(struct machines *self);
 /* machine.c: set the clock for what is due next. */

@@ -8,6 +8,7 @@
 #include "limit.h"
 #include "log.h"
 #include "macro.h"
+#include "monotonic.h"
 #include "source/machine-internal.h"
 
 #ifndef SYS_pidfd_open /* headers from before Linux 5.3 */
@@ -188,7 +189,7 @@ static bool machine_tell(struct machine *machine)
 static void machine_look_later(struct machine *machine)
 {
 	if (machine->looks < ARRAY_SIZE(look_delays))
-		machine->due_usec = machines_now() + look_delays[machine->looks];
+		machine->due_usec = monotonic_usec() + look_delays[machine->looks];
 	else
 		machine->due_usec = 0;
 	machine->looks++;
@@ -197,7 +198,7 @@ static void machine_look_later(struct machine *machine)
 static void machine_look_anew(struct machine *machine)
 {
 	machine->looks = 0;
-	machine->due_usec = machines_now();
+	machine->due_usec = monotonic_usec();
 	machines_arm_by(machine->machines, machine->due_usec);
 }
 

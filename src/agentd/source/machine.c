@@ -9,6 +9,7 @@
 #include "limit.h"
 #include "log.h"
 #include "macro.h"
+#include "monotonic.h"
 #include "source/machine-internal.h"
 
 #define WALK_USEC     (60 * USEC_PER_SEC)
@@ -16,14 +17,6 @@
 #define LOOK_ACCURACY (20 * USEC_PER_MSEC)
 
 static_assert(offsetof(struct machines, tree) == 0, "the source is allocated as its whole");
-
-uint64_t machines_now(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / NSEC_PER_USEC;
-}
 
 /* "2 machines (machined)", "3 machines (2 machined, 1 command line)". */
 static void state_machines(const struct machines *self, char *text, size_t size)
@@ -111,7 +104,7 @@ static void on_looked(void *data, void *job, int result)
 	}
 	self->walked |= look->walk;
 	if (look->walk || !self->walk_due_usec)
-		self->walk_due_usec = walks_go_on(self) ? machines_now() + WALK_USEC : 0;
+		self->walk_due_usec = walks_go_on(self) ? monotonic_usec() + WALK_USEC : 0;
 	machine_look_free(look);
 	if (again)
 		look_start(self, true);
@@ -146,7 +139,7 @@ static int look_add(struct machines *self, bool walk)
 
 	r = machine_look_new(context->root, context->hierarchy, walk, &look);
 	if (r >= 0)
-		r = look_fill(self, look, machines_now());
+		r = look_fill(self, look, monotonic_usec());
 	if (r >= 0 && !walk && look->group_count == 0)
 		return 0;
 	if (r >= 0 && !self->pool)
@@ -175,7 +168,7 @@ static void look_start(struct machines *self, bool walk)
 	log_warning("cannot look at the machines' processes, trying again in a minute: %s",
 		    strerrordesc_np(-r));
 	self->walked = true;
-	self->walk_due_usec = machines_now() + WALK_USEC;
+	self->walk_due_usec = monotonic_usec() + WALK_USEC;
 	machines_arm(self);
 }
 
@@ -187,7 +180,7 @@ void machines_walk(struct machines *self)
 static int on_timer(sd_event_source *event_source, uint64_t usec, void *data)
 {
 	struct machines *self = data;
-	uint64_t now = machines_now();
+	uint64_t now = monotonic_usec();
 	bool walk = self->walk_due_usec && self->walk_due_usec <= now;
 
 	(void)event_source;

@@ -7,19 +7,12 @@
 #include "cleanup.h"
 #include "file.h"
 #include "macro.h"
+#include "monotonic.h"
 #include "parse.h"
 #include "telemetry/node.h"
 
 #define STAT_TEXT 4096u /* of cpu.stat; the kernel's is below 1 KiB */
 #define PSI_TEXT  512u
-
-static uint64_t now_usec(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / NSEC_PER_USEC;
-}
 
 int snapshot_init(struct snapshot *snapshot, const struct sysroot *root,
 		  const struct hierarchy *hierarchy)
@@ -52,7 +45,7 @@ bool snapshot_is_fresh(const struct snapshot *snapshot, uint64_t now, uint64_t m
 void snapshot_begin(struct snapshot *snapshot)
 {
 	snapshot->generation++;
-	snapshot->time_usec = now_usec();
+	snapshot->time_usec = monotonic_usec();
 	snapshot->errors += node_read(snapshot->root, snapshot->clock_ticks, &snapshot->node);
 }
 
@@ -215,7 +208,7 @@ int snapshot_take(struct snapshot *snapshot, uint64_t id, const struct cgroup *g
 		reading.sample = *sample;
 	reading.sample.size = sizeof(reading.sample);
 	reading.sample.generation = snapshot->generation;
-	reading.sample.time_usec = now_usec();
+	reading.sample.time_usec = monotonic_usec();
 	if (mounts[CONTROLLER_CPU].version == 2) {
 		read_cpu_v2(&reading);
 	} else {
@@ -250,7 +243,7 @@ void snapshot_end(struct snapshot *snapshot)
 	while ((sample = hashmap_next(&snapshot->by_id, &index)))
 		if (sample->generation != snapshot->generation)
 			snapshot_forget(snapshot, snapshot->by_id.slots[index - 1].hash);
-	snapshot->duration_usec = now_usec() - snapshot->time_usec;
+	snapshot->duration_usec = monotonic_usec() - snapshot->time_usec;
 }
 
 const struct workload_sample *snapshot_get(const struct snapshot *snapshot, uint64_t id)

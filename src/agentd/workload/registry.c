@@ -6,6 +6,7 @@
 
 #include "cleanup.h"
 #include "limit.h"
+#include "monotonic.h"
 #include "workload/annotation.h"
 #include "workload/registry-internal.h"
 #include "workload/word.h"
@@ -24,14 +25,6 @@ static struct workload *workload_free(struct workload *workload)
 DEFINE_CLEANUP(struct workload *, workload_free);
 DEFINE_CLEANUP(struct word *, words_free);
 DEFINE_CLEANUP(struct cgroup *, cgroup_free);
-
-static uint64_t now_usec(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / NSEC_PER_USEC;
-}
 
 void registry_init(struct registry *registry, const struct hierarchy *hierarchy,
 		   const struct settings *settings, registry_listener listener, void *data)
@@ -143,7 +136,7 @@ static int registry_add(struct registry *registry, struct cgroup *group, struct 
 	workload->words = words;
 	list_init(&workload->below);
 	workload->view.id = registry->last_id + 1;
-	workload->added_usec = now_usec();
+	workload->added_usec = monotonic_usec();
 	r = workload_decide(registry, workload);
 	if (r < 0)
 		return r;
