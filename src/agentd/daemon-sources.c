@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "daemon-internal.h"
+#include "evictor.h"
 #include "incident.h"
 #include "log.h"
 #include "macro.h"
@@ -36,6 +37,18 @@ void daemon_on_acted(void *data, const char *plugin, uint64_t id, enum action ki
 		incident_action(daemon->events, workload, plugin, kind, reason, result);
 }
 
+void daemon_on_told(void *data, const char *owner, uint64_t id, const char *what,
+		    const char *reason)
+{
+	struct daemon *daemon = data;
+	const struct workload *workload = registry_get(&daemon->registry, id);
+
+	if (workload && workload->inherits)
+		workload = registry_get(&daemon->registry, workload->view.parent);
+	if (workload)
+		incident_told(daemon->events, workload, owner, what, reason);
+}
+
 static int daemon_on_trim(sd_event_source *source, uint64_t usec, void *data)
 {
 	(void)source;
@@ -67,14 +80,17 @@ static void daemon_on_settled(void *data)
 
 int daemon_new_sources(struct daemon *daemon)
 {
-	int r = pods_new(daemon->event, &daemon->registry, daemon->state_fd, &daemon->pods);
+	int r = pods_new(daemon->event, &daemon->registry, daemon->state_dir, &daemon->pods);
 
 	if (r >= 0)
 		r = pods_load(daemon->pods);
 	if (r >= 0)
 		r = kube_events_new(daemon->event, daemon->settings->node_name, &daemon->events);
+	if (r >= 0)
+		r = kube_evictions_new(&daemon->evictions);
 	if (r < 0)
 		return r;
+	evictor_set(daemon);
 	daemon->registry.notice = daemon_on_notice;
 	daemon->source_context = (struct source_context){
 		.event = daemon->event,
@@ -83,6 +99,7 @@ int daemon_new_sources(struct daemon *daemon)
 		.registry = &daemon->registry,
 		.pods = daemon->pods,
 		.events = daemon->events,
+		.evictions = daemon->evictions,
 		.settled = daemon_on_settled,
 		.settled_data = daemon,
 	};

@@ -3,25 +3,19 @@
 #include "daemon.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "api/http-server.h"
 #include "cleanup.h"
 #include "daemon-internal.h"
 #include "instance.h"
+#include "limit.h"
 #include "log.h"
 #include "macro.h"
 #include "trim.h"
-
-#define CONTROL_SOCKET "control.sock"
-#define CONTROL_MODE   0660
-#define CONTROL_GROUP  "berth"
 
 static int daemon_on_reload(sd_event_source *source, const struct signalfd_siginfo *info,
 			    void *data)
@@ -76,7 +70,7 @@ static int daemon_open_runtime(struct daemon *daemon)
 {
 	const char *dir = daemon->options->runtime_dir;
 	pid_t pid = 0;
-	int r = instance_open(dir, &daemon->runtime_fd, &daemon->lock_fd, &pid);
+	int r = instance_open(dir, &daemon->runtime_fd, &pid);
 
 	if (r == -EBUSY)
 		log_error("another berthd (pid %d) runs with '%s'; this one ends and changes "
@@ -88,12 +82,14 @@ static int daemon_open_runtime(struct daemon *daemon)
 }
 
 /* Without it berthd runs as well: it only forgets more. */
-static void daemon_open_state(struct daemon *daemon)
+static void daemon_make_state(struct daemon *daemon)
 {
 	const char *dir = daemon->options->state_dir;
-	int r = instance_open_state(dir, &daemon->state_fd);
+	int r = instance_make_state(dir);
 
-	if (r < 0)
+	if (r >= 0)
+		daemon->state_dir = dir;
+	else
 		log_warning("cannot use the state directory '%s': %s; what is known of pods will "
 			    "not outlive this run",
 			    dir, strerror(-r));
@@ -149,6 +145,7 @@ static void daemon_fill_control(struct daemon *daemon)
 		.dropin_dir = daemon->options->dropin_dir,
 		.plugin_dir = daemon->options->plugin_dir,
 		.reload = daemon_reload,
+		.scraped = daemon_on_scraped,
 		.data = daemon,
 	};
 }
@@ -163,17 +160,28 @@ static int daemon_new_modules(struct daemon *daemon)
 				     .snapshot = &daemon->snapshot,
 				     .runtime_fd = daemon->runtime_fd,
 				     .acted = daemon_on_acted,
+				     .told = daemon_on_told,
 				     .acted_data = daemon };
+	struct snapshot_options telemetry = {
+		.event = daemon->event,
+		.collector = (enum snapshot_collector)daemon->settings->telemetry_collector,
+	};
 	int r = actuator_new(&context, &options, &daemon->actuator);
 
 	if (r < 0)
 		return r;
 	(void)actuator_probe(daemon->actuator, NULL);
-	r = snapshot_init(&daemon->snapshot, &daemon->root, &daemon->hierarchy);
+	r = worker_pool_new(daemon->event, 1, LIMIT_BPF_LOADS, &daemon->loads);
+	if (r < 0)
+		return r;
+	telemetry.pool = daemon->loads;
+	r = snapshot_init(&daemon->snapshot, &daemon->root, &daemon->hierarchy, &telemetry);
 	if (r < 0)
 		return r;
 	daemon->has_snapshot = true;
 	r = metrics_new(&daemon->metrics);
+	if (r >= 0)
+		r = self_metrics_make(daemon->metrics);
 	if (r < 0)
 		return r;
 	registry_init(&daemon->registry, &daemon->hierarchy, daemon->settings, daemon_on_workload,
@@ -185,44 +193,6 @@ static int daemon_new_modules(struct daemon *daemon)
 	if (r < 0)
 		return r;
 	return daemon_new_sources(daemon);
-}
-
-/* After `rm -r /run/berth` the name may be another berthd's. */
-static void daemon_unlink_socket(const struct daemon *daemon)
-{
-	struct stat now;
-
-	if (fstatat(daemon->runtime_fd, CONTROL_SOCKET, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    now.st_dev == daemon->control_stat.st_dev && now.st_ino == daemon->control_stat.st_ino)
-		(void)unlinkat(daemon->runtime_fd, CONTROL_SOCKET, 0);
-}
-
-static int daemon_serve(struct daemon *daemon)
-{
-	const struct group *group = getgrnam(CONTROL_GROUP);
-	int fd = http_listen_unix(daemon->runtime_fd, CONTROL_SOCKET, CONTROL_MODE,
-				  group ? group->gr_gid : (gid_t)-1);
-	int r;
-
-	/* Not root and not in the group: the socket stays this user's own. */
-	if (fd == -EPERM && group)
-		fd = http_listen_unix(daemon->runtime_fd, CONTROL_SOCKET, CONTROL_MODE, (gid_t)-1);
-	if (fd < 0) {
-		log_error("cannot listen on '%s/%s': %s", daemon->options->runtime_dir,
-			  CONTROL_SOCKET, strerror(-fd));
-		return fd;
-	}
-	if (fstatat(daemon->runtime_fd, CONTROL_SOCKET, &daemon->control_stat,
-		    AT_SYMLINK_NOFOLLOW) < 0)
-		daemon->control_stat = (struct stat){ 0 };
-	r = http_server_new(daemon->event, fd, control_routes(), &daemon->control,
-			    &daemon->control_server);
-	if (r < 0) {
-		log_error("cannot serve on '%s/%s': %s", daemon->options->runtime_dir,
-			  CONTROL_SOCKET, strerror(-r));
-		daemon_unlink_socket(daemon);
-	}
-	return r;
 }
 
 static int daemon_watch_signals(struct daemon *daemon)
@@ -260,7 +230,7 @@ static int daemon_start(struct daemon *daemon)
 		r = daemon_open_host(daemon);
 	if (r < 0)
 		return r;
-	daemon_open_state(daemon);
+	daemon_make_state(daemon);
 	/* Before the files are read: what changes while berthd starts is seen by the loop. */
 	r = config_watch_new(daemon->event, daemon->options->config_file,
 			     daemon->options->dropin_dir, daemon_on_config_change, daemon,
@@ -276,12 +246,18 @@ static int daemon_start(struct daemon *daemon)
 		return r;
 	}
 	daemon_fill_control(daemon);
+	r = listener_new(daemon->event, &daemon->control, &daemon->listener);
+	if (r < 0) {
+		log_error("cannot take the sockets of systemd: %s", strerror(-r));
+		return r;
+	}
+	daemon->control.state.web = listener_state(daemon->listener);
 	r = daemon_apply(daemon);
 	if (r < 0) {
 		log_error("cannot apply the policy: %s", strerror(-r));
 		return r;
 	}
-	r = daemon_serve(daemon);
+	r = daemon_socket_open(daemon);
 	if (r < 0)
 		return r;
 	(void)sd_event_set_watchdog(daemon->event, true);
@@ -293,13 +269,15 @@ static int daemon_start(struct daemon *daemon)
 static void daemon_done(struct daemon *daemon)
 {
 	(void)config_watch_free(daemon->config_watch);
-	if (daemon->control_server)
-		daemon_unlink_socket(daemon);
-	(void)http_server_free(daemon->control_server);
-	(void)http_server_free(daemon->metrics_server);
+	daemon_socket_close(daemon);
+	(void)listener_free(daemon->listener);
+	daemon->unasked = sd_event_source_disable_unref(daemon->unasked);
 	daemon_free_sources(daemon);
 	(void)host_free(daemon->host);
 	(void)kube_events_free(daemon->events);
+	if (daemon->actuator)
+		actuator_set_evictor(daemon->actuator, NULL);
+	(void)kube_evictions_free(daemon->evictions);
 	if (daemon->actuator) {
 		int left = actuator_restore_all(daemon->actuator, false);
 
@@ -314,16 +292,14 @@ static void daemon_done(struct daemon *daemon)
 	(void)metrics_free(daemon->metrics);
 	if (daemon->has_snapshot)
 		snapshot_done(&daemon->snapshot);
+	(void)worker_pool_free(daemon->loads);
 	plugin_list_done(&daemon->plugins);
 	(void)settings_free(daemon->settings);
 	config_errors_done(&daemon->config_errors);
-	free(daemon->metrics_listen);
 	hierarchy_done(&daemon->hierarchy);
 	sysroot_done(&daemon->root);
 	(void)sd_event_unref(daemon->event);
 	(void)close_keep_errno(daemon->runtime_fd);
-	(void)close_keep_errno(daemon->lock_fd);
-	(void)close_keep_errno(daemon->state_fd);
 }
 
 int daemon_run(const struct daemon_options *options)
@@ -332,8 +308,6 @@ int daemon_run(const struct daemon_options *options)
 		.options = options,
 		.root = SYSROOT_NULL,
 		.runtime_fd = -EBADF,
-		.lock_fd = -EBADF,
-		.state_fd = -EBADF,
 	};
 	int r;
 
@@ -374,8 +348,6 @@ int daemon_restore(const struct daemon_options *options)
 		.options = options,
 		.root = SYSROOT_NULL,
 		.runtime_fd = -EBADF,
-		.lock_fd = -EBADF,
-		.state_fd = -EBADF,
 	};
 	int r;
 

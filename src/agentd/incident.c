@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "incident.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "strbuf.h"
@@ -53,14 +54,38 @@ void incident_action(struct kube_events *events, const struct workload *workload
 	static const char *const names[ACTION_MAX] = {
 		[ACTION_RECLAIM] = "reclaimed memory of this pod",
 		[ACTION_KILL] = "killed the processes of this pod",
+		[ACTION_EVICT] = "evicted this pod",
+	};
+	static const char *const tried[ACTION_MAX] = {
+		[ACTION_RECLAIM] = "could not reclaim memory of this pod",
+		[ACTION_KILL] = "could not kill the processes of this pod",
+		[ACTION_EVICT] = "could not evict this pod",
 	};
 	cleanup_strbuf struct strbuf message = { 0 };
 
 	if (!is_named_pod(workload))
 		return;
-	strbuf_addf(&message, "%s %s: %s", plugin, names[kind], reason);
-	if (result < 0)
-		strbuf_addf(&message, " (failed: %s)", strerror(-result));
-	incident_report(events, workload, kind == ACTION_KILL ? "Warning" : "Normal", "BerthAction",
-			&message);
+	if (result == ACTION_DRY_RUN)
+		strbuf_addf(&message, "%s would have %s, but for a dry run: %s", plugin,
+			    names[kind], reason);
+	else
+		strbuf_addf(&message, "%s %s: %s", plugin, result < 0 ? tried[kind] : names[kind],
+			    reason);
+	if (result == -EBUSY && kind == ACTION_EVICT)
+		strbuf_add(&message, " (a PodDisruptionBudget does not allow it now)");
+	else if (result < 0)
+		strbuf_addf(&message, " (%s)", strerror(-result));
+	incident_report(events, workload, kind == ACTION_RECLAIM ? "Normal" : "Warning",
+			"BerthAction", &message);
+}
+
+void incident_told(struct kube_events *events, const struct workload *workload, const char *owner,
+		   const char *what, const char *reason)
+{
+	cleanup_strbuf struct strbuf message = { 0 };
+
+	if (!is_named_pod(workload))
+		return;
+	strbuf_addf(&message, "%s: %s: %s", owner, what, reason);
+	incident_report(events, workload, "Normal", "BerthNotice", &message);
 }

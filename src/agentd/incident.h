@@ -10,5 +10,7 @@
 
 void incident_notice(struct kube_events *events, enum workload_notice notice,
 		     const struct workload *workload);
+void incident_told(struct kube_events *events, const struct workload *workload, const char *owner,
+		   const char *what, const char *reason);
 void incident_action(struct kube_events *events, const struct workload *workload,
 		     const char *plugin, enum action kind, const char *reason, int result);

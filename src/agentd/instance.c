@@ -12,62 +12,48 @@
 #include "file.h"
 #include "macro.h"
 
-#define LOCK_FILE "berthd.lock"
+#define PID_FILE "berthd.pid"
 
-static int instance_lock(int dir_fd, int *ret_fd, pid_t *ret_pid)
+/* For messages only; the lock is what counts, so a full disk is no reason to stop. */
+static void pid_write(int dir_fd)
 {
-	cleanup_close int fd = openat(dir_fd, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	cleanup_close int fd = openat(dir_fd, PID_FILE,
+				      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	char text[32];
-	int length;
+	int length = snprintf(text, sizeof(text), "%d\n", (int)getpid());
 
+	if (fd >= 0 && pwrite(fd, text, (size_t)length, 0) != length)
+		(void)ftruncate(fd, 0);
+}
+
+int instance_open(const char *dir, int *ret_fd, pid_t *ret_pid)
+{
+	cleanup_close int fd = -EBADF;
+	uint64_t pid = 0;
+
+	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		uint64_t pid = 0;
-
 		if (errno != EWOULDBLOCK)
 			return -errno;
-		*ret_pid = file_read_u64(dir_fd, LOCK_FILE, &pid) >= 0 ? (pid_t)pid : 0;
+		*ret_pid = file_read_u64(fd, PID_FILE, &pid) >= 0 ? (pid_t)pid : 0;
 		return -EBUSY;
 	}
-	length = snprintf(text, sizeof(text), "%d\n", (int)getpid());
-	/* The pid is for messages only; the lock is what counts, so a full disk is no reason to
-	 * stop. */
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)length, 0) != length)
-		(void)ftruncate(fd, 0);
+	pid_write(fd);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
 
-int instance_open(const char *dir, int *ret_dir_fd, int *ret_lock_fd, pid_t *ret_pid)
+int instance_make_state(const char *dir)
 {
-	cleanup_close int dir_fd = -EBADF;
-	int lock_fd = -EBADF;
-	int r;
-
-	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
-		return -errno;
-	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir_fd < 0)
-		return -errno;
-	r = instance_lock(dir_fd, &lock_fd, ret_pid);
-	if (r < 0)
-		return r;
-	*ret_lock_fd = lock_fd;
-	*ret_dir_fd = TAKE_FD(dir_fd);
-	return 0;
-}
-
-int instance_open_state(const char *dir, int *ret_fd)
-{
-	int fd;
+	cleanup_close int fd = -EBADF;
 
 	/* Annotations of pods are nobody else's business. */
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return -errno;
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	*ret_fd = fd;
-	return 0;
+	return fd < 0 ? -errno : 0;
 }

@@ -6,9 +6,10 @@
 
 #include <sys/types.h>
 
-/* Opens DIR (made with mode 0755 if missing) and takes an flock(2) on DIR/berthd.lock, which is
- * never unlinked: a refused second instance leaves the first one's lock as it is. The lock lives as
- * long as *ret_lock_fd. -EBUSY: another instance has it, and *ret_pid is its pid (0 if unknown). */
-int instance_open(const char *dir, int *ret_dir_fd, int *ret_lock_fd, pid_t *ret_pid);
-/* Opens the state directory DIR (made with mode 0700 if missing), which outlives a boot. */
-int instance_open_state(const char *dir, int *ret_fd);
+/* Opens DIR (made with mode 0755 if missing) and takes an flock(2) on it, which lives as long as
+ * *ret_fd; DIR/berthd.pid says whose it is. -EBUSY: another instance has it, and *ret_pid is its
+ * pid (0 if unknown). */
+int instance_open(const char *dir, int *ret_fd, pid_t *ret_pid);
+/* The state directory DIR, which outlives a boot, is made with mode 0700 if missing. -errno if it
+ * cannot be opened. */
+int instance_make_state(const char *dir);

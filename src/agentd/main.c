@@ -12,6 +12,7 @@
 #include "failpoint.h"
 #endif
 #include "api/self.h"
+#include "api/web-check.h"
 #include "log.h"
 #include "plugin/loader.h"
 #include "settings-dump.h"
@@ -102,10 +103,14 @@ static int check_one(const char *file, const char *dropin_dir, bool missing_ok,
 {
 	struct config_errors errors = { 0 };
 	struct settings *settings = NULL;
-	int r = settings_load(file, dropin_dir, missing_ok, &errors, &settings);
+	int r = settings_check(file, dropin_dir, missing_ok, &errors, &settings), sections, web;
 
-	if (r >= 0)
-		r = plugin_check_all(plugins, settings, &errors);
+	/* One run tells all errors. */
+	if (settings) {
+		sections = plugin_check_all(plugins, settings, &errors);
+		web = web_check(settings->metrics_web_config_file, &errors);
+		r = r < 0 ? r : sections < 0 ? sections : web;
+	}
 	print_config_errors(&errors);
 	if (r < 0 && errors.count == 0)
 		(void)fprintf(stderr, "%s: %s\n", file, strerror(-r));
@@ -151,14 +156,16 @@ static int run_dump_fields(const struct daemon_options *options)
 	return DAEMON_EXIT_OK;
 }
 
-static int run_dump_metrics(void)
+static int run_dump_metrics(const struct daemon_options *options)
 {
-	const struct self_metric *metric;
+	struct config_errors errors = { 0 };
+	struct plugin_list plugins = { 0 };
 
-	for (size_t i = 0; (metric = self_metric_at(i)); i++)
-		(void)printf("%s\t%s\t%s\t%s\n", metric->name,
-			     metric->type == METRIC_COUNTER ? "counter" : "gauge", metric->labels,
-			     metric->help);
+	(void)plugin_list_load(options->plugin_dir, &errors, &plugins);
+	print_config_errors(&errors);
+	config_errors_done(&errors);
+	self_metrics_dump(stdout, &plugins);
+	plugin_list_done(&plugins);
 	return DAEMON_EXIT_OK;
 }
 
@@ -266,7 +273,7 @@ int main(int argc, char **argv)
 		knob_table_dump(stdout);
 		return DAEMON_EXIT_OK;
 	case COMMAND_METRICS:
-		return run_dump_metrics();
+		return run_dump_metrics(&options);
 	case COMMAND_RUN:
 		break;
 	}

@@ -7,12 +7,13 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
-#include "api/http-server.h"
 #include "cleanup.h"
 #include "daemon-internal.h"
 #include "log.h"
 #include "macro.h"
 #include "monotonic.h"
+#include "telemetry/runqueue.h"
+#include "telemetry/stall.h"
 #include "trim.h"
 
 DEFINE_CLEANUP(struct settings *, settings_free);
@@ -29,6 +30,7 @@ struct actuator_options daemon_actuator_options(const struct settings *settings)
 		.actions_per_minute = settings->actions_per_minute,
 		.previous_lease_usec = PREVIOUS_LEASE_USEC,
 		.pin_units = settings->systemd_pin,
+		.quota_period_usec = settings->quota_period_usec,
 	};
 }
 
@@ -55,32 +57,22 @@ void daemon_notify_status(const struct daemon *daemon)
 		daemon->config_errors.count > 0 ? ", the policy on disk is not valid" : "");
 }
 
-/* Listen where metrics.listen says; a port that cannot be had is logged and left. */
-static void daemon_listen_metrics(struct daemon *daemon)
-{
-	const char *wanted = daemon->settings->metrics_listen;
-	int fd, r;
+/* Which rung of stall.h's ladder the policy begins with. */
+static const enum stall_way pressure_ways[] = {
+	[PRESSURE_AUTO] = STALL_VENDOR,       [PRESSURE_VENDOR] = STALL_VENDOR,
+	[PRESSURE_BPF] = STALL_BPF,           [PRESSURE_TRACEPOINTS] = STALL_TRACEPOINTS,
+	[PRESSURE_COUNTERS] = STALL_COUNTERS, [PRESSURE_OFF] = STALL_OFF,
+};
 
-	if (daemon->metrics_listen && strcmp(daemon->metrics_listen, wanted) == 0)
-		return;
-	daemon->metrics_server = http_server_free(daemon->metrics_server);
-	free(TAKE_PTR(daemon->metrics_listen));
-	if (wanted[0] == '\0')
-		return;
-	fd = http_listen_tcp(wanted);
-	if (fd < 0) {
-		log_error("cannot listen on '%s' (metrics.listen): %s; going on without /metrics "
-			  "there",
-			  wanted, strerror(-fd));
-		return;
-	}
-	r = http_server_new(daemon->event, fd, metrics_routes(), &daemon->control,
-			    &daemon->metrics_server);
-	if (r < 0) {
-		log_error("cannot serve on '%s': %s", wanted, strerror(-r));
-		return;
-	}
-	daemon->metrics_listen = strdup(wanted);
+static void daemon_apply_pressure(struct daemon *daemon)
+{
+	const struct settings *settings = daemon->settings;
+	struct snapshot *snapshot = &daemon->snapshot;
+
+	stall_apply(snapshot->stall, pressure_ways[settings->telemetry_pressure]);
+	runqueue_apply(snapshot->runqueue, settings->telemetry_runqueue_latency);
+	if (settings->telemetry_runqueue_latency && *runqueue_detail(snapshot->runqueue))
+		log_warning("telemetry.runqueue_latency: %s", runqueue_detail(snapshot->runqueue));
 }
 
 int daemon_apply(struct daemon *daemon)
@@ -94,6 +86,11 @@ int daemon_apply(struct daemon *daemon)
 	r = actuator_set_options(daemon->actuator, &options);
 	if (r < 0)
 		return r;
+	metrics_set_max(daemon->metrics, settings->metrics_max_series);
+	r = snapshot_apply(&daemon->snapshot,
+			   (enum snapshot_collector)settings->telemetry_collector);
+	if (r < 0)
+		return r;
 	/* Levels first: a plugin that starts or applies sees them as they are now. */
 	registry_reload(&daemon->registry, settings);
 	r = host_apply(daemon->host, settings);
@@ -104,7 +101,9 @@ int daemon_apply(struct daemon *daemon)
 		if (r < 0)
 			return r;
 	}
-	daemon_listen_metrics(daemon);
+	daemon_apply_pressure(daemon);
+	listener_apply(daemon->listener, settings->metrics_listen,
+		       settings->metrics_web_config_file);
 	daemon->control.state.last_apply_usec = monotonic_usec();
 	return 0;
 }

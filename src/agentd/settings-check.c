@@ -121,6 +121,20 @@ int settings_check_listen(const struct config_node *root, const char *prefix,
 	return -EINVAL;
 }
 
+int settings_check_web_config(const struct config_node *root, const char *prefix,
+			      struct config_errors *errors)
+{
+	const struct config_node *node = node_at(root, "metrics", NULL, "web_config_file");
+	char key[128];
+
+	if (!node || node->kind != CONFIG_SCALAR || !node->scalar[0] || node->scalar[0] == '/')
+		return 0;
+	(void)snprintf(key, sizeof(key), "%smetrics.web_config_file", prefix);
+	config_errors_add(errors, node, key, "expected a whole path, such as '%s/%.64s'",
+			  BERTH_CONF_DIR, node->scalar);
+	return -EINVAL;
+}
+
 static bool has_dot_component(const char *path)
 {
 	while (*path) {

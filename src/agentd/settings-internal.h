@@ -38,6 +38,9 @@ int settings_overrides_check(const struct config_node *root, struct config_error
 int settings_overrides_apply(struct config_node *root, const struct settings *identity,
 			     struct config_errors *errors);
 
+/* metrics.web_config_file: the daemon's working directory is /, so it must be a whole path. */
+int settings_check_web_config(const struct config_node *root, const char *prefix,
+			      struct config_errors *errors);
 /* Values that have a form of their own: metrics.listen and the globs, which are also brought to
  * one form (cgroup paths are relative). */
 int settings_check_listen(const struct config_node *root, const char *prefix,
@@ -48,6 +51,6 @@ int settings_check_globs(const struct config_node *root, const char *prefix,
 int settings_cgroup_glob(const struct config_node *node, const char *key,
 			 struct config_errors *errors, char *text);
 
-/* Read, check and merge the files. */
+/* Read, check and merge the files. With -EINVAL *ret may be set as well: what could be read. */
 int settings_tree_load(const char *file, const char *dropin_dir, bool missing_ok,
 		       struct config_errors *errors, struct config_node **ret);

@@ -97,7 +97,7 @@ static int file_merge(const char *path, struct config_errors *errors, struct con
 	struct config_node *file = NULL;
 	size_t before = errors->count;
 	struct stat status;
-	int r, checked;
+	int r, checked, merged;
 
 	/* Opening a FIFO would wait for ever. */
 	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISCHR(status.st_mode)) {
@@ -113,14 +113,18 @@ static int file_merge(const char *path, struct config_errors *errors, struct con
 		r = settings_bind(file, "", settings_also, errors, &scratch);
 		checked = r == -ENOMEM ? r : settings_overrides_check(file, errors);
 	}
-	if (r == 0 && checked == 0)
-		return config_tree_merge(tree, file);
-	(void)config_node_free(file);
+	if (r == -ENOMEM || checked == -ENOMEM) {
+		(void)config_node_free(file);
+		return -ENOMEM;
+	}
+	merged = config_tree_merge(tree, file);
+	if (merged < 0 || (r == 0 && checked == 0))
+		return merged;
 	/* As one reads the file. */
 	if (errors->count > before)
 		qsort(errors->items + before, errors->count - before, sizeof(*errors->items),
 		      errors_compare);
-	return checked == -ENOMEM ? checked : -EINVAL;
+	return -EINVAL;
 }
 
 static int dropins_merge(const char *dropin_dir, struct config_errors *errors,
@@ -164,8 +168,8 @@ int settings_tree_load(const char *file, const char *dropin_dir, bool missing_ok
 		r = file_merge(file, errors, tree);
 	if (r != -ENOMEM && dropin_dir)
 		dropins = dropins_merge(dropin_dir, errors, tree);
-	if (r < 0 || dropins < 0)
-		return r == -ENOMEM || dropins == -ENOMEM ? -ENOMEM : -EINVAL;
+	if (r == -ENOMEM || dropins == -ENOMEM)
+		return -ENOMEM;
 	*ret = TAKE_PTR(tree);
-	return 0;
+	return r < 0 || dropins < 0 ? -EINVAL : 0;
 }

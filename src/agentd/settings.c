@@ -13,6 +13,9 @@
 const char *const qos_names[] = { "scavenger", "batch", "normal", "high", "critical", NULL };
 const char *const settings_log_levels[] = { "err", "warning", "notice", "info", "debug", NULL };
 static const char *const via_names[] = { "apiserver", "kubelet", "cgroup", NULL };
+static const char *const collector_names[] = { "auto", "bpf", "files", NULL };
+static const char *const pressure_names[] = { "auto",     "vendor", "bpf", "tracepoints",
+					      "counters", "off",    NULL };
 static const char *const switch_names[] = { "auto", "true", "false", NULL };
 
 const char *const settings_also[] = { "node.labels", "rules", "plugins", "overrides", NULL };
@@ -53,9 +56,27 @@ const struct config_field settings_fields[] = {
 		   SWITCH_AUTO, "Know the virtual machines; auto: where there are any."),
 	FIELD_STRING(struct settings, "metrics.listen", metrics_listen, ":9824",
 		     "ADDRESS:PORT, [V6]:PORT or :PORT of /metrics; empty: off."),
+	FIELD_STRING(struct settings, "metrics.web_config_file", metrics_web_config_file, "",
+		     "A web.config.file as Prometheus' exporters have it: TLS, client "
+		     "certificates and users of /metrics; empty: open to all."),
+	FIELD_U64(struct settings, "metrics.max_series", metrics_max_series, 1000, LIMIT_SERIES,
+		  LIMIT_SERIES,
+		  "Series at /metrics at most; workloads beyond it are left out and counted."),
+	FIELD_ENUM(struct settings, "telemetry.collector", telemetry_collector, collector_names, 0,
+		   "How counters are read: bpf (cgroup v2, a kernel with BTF) costs least, files "
+		   "work everywhere; auto: bpf where it works."),
 	FIELD_U64(struct settings, "actions.per_minute", actions_per_minute, 0, 10000,
 		  LIMIT_ACTIONS_PER_MINUTE,
-		  "How many actions (reclaim, kill) one plugin may take in a minute."),
+		  "How many actions (reclaim, kill, evict) one plugin may take in a minute."),
+	FIELD_ENUM(struct settings, "telemetry.pressure", telemetry_pressure, pressure_names,
+		   PRESSURE_AUTO,
+		   "How it is found out why workloads wait; the way named, or the next one after "
+		   "it that the host has."),
+	FIELD_BOOL(struct settings, "telemetry.runqueue_latency", telemetry_runqueue_latency, 0,
+		   "Measure how long tasks wait for a CPU, as a histogram of each workload."),
+	FIELD_USEC(struct settings, "quota_period", quota_period_usec, 100 * USEC_PER_MSEC,
+		   USEC_PER_SEC, USEC_PER_SEC,
+		   "Period of a CPU quota for a group that had none (cgroup v2)."),
 	FIELD_BOOL(struct settings, "systemd.pin", systemd_pin, 1,
 		   "Also set values as run-time properties of the systemd unit that owns the "
 		   "group, so that daemon-reload keeps them."),
@@ -181,6 +202,7 @@ int settings_bind(const struct config_node *root, const char *prefix, const char
 				    &settings->rules, &settings->rule_count));
 	r = worse(r, plugins_bind(config_node_get(root, "plugins"), prefix, errors, settings));
 	r = worse(r, settings_check_listen(root, prefix, errors));
+	r = worse(r, settings_check_web_config(root, prefix, errors));
 	return worse(r, settings_check_globs(root, prefix, errors, settings));
 }
 
@@ -213,15 +235,11 @@ static int settings_fill(struct settings *settings, struct config_errors *errors
 	return r < 0 ? r : node_name_default(settings);
 }
 
-int settings_load(const char *file, const char *dropin_dir, bool missing_ok,
-		  struct config_errors *errors, struct settings **ret)
+static int settings_read(const char *file, const char *dropin_dir, bool missing_ok,
+			 struct config_errors *errors, struct settings *settings)
 {
-	CLEANUP(settings_freep) struct settings *settings = calloc(1, sizeof(*settings));
-	int r;
+	int r = settings_tree_load(file, dropin_dir, missing_ok, errors, &settings->tree);
 
-	if (!settings)
-		return -ENOMEM;
-	r = settings_tree_load(file, dropin_dir, missing_ok, errors, &settings->tree);
 	if (r < 0)
 		return r;
 	/* Twice: overrides match on the name and labels, and then change the rest. */
@@ -232,11 +250,52 @@ int settings_load(const char *file, const char *dropin_dir, bool missing_ok,
 	settings_clear(settings);
 	if (r < 0)
 		return r;
-	r = settings_fill(settings, errors);
+	return settings_fill(settings, errors);
+}
+
+int settings_load(const char *file, const char *dropin_dir, bool missing_ok,
+		  struct config_errors *errors, struct settings **ret)
+{
+	CLEANUP(settings_freep) struct settings *settings = calloc(1, sizeof(*settings));
+	int r;
+
+	if (!settings)
+		return -ENOMEM;
+	r = settings_read(file, dropin_dir, missing_ok, errors, settings);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(settings);
 	return 0;
+}
+
+/* What else is wrong was told. */
+static int sections_fill(struct settings *settings)
+{
+	CLEANUP(config_errors_done) struct config_errors told = { 0 };
+	int r;
+
+	settings_clear(settings);
+	r = config_bind(settings_fields, NULL, "", NULL, &told, settings);
+	if (r == 0)
+		r = plugins_bind(config_node_get(settings->tree, "plugins"), "", &told, settings);
+	return r == -ENOMEM ? r : 0;
+}
+
+int settings_check(const char *file, const char *dropin_dir, bool missing_ok,
+		   struct config_errors *errors, struct settings **ret)
+{
+	CLEANUP(settings_freep) struct settings *settings = calloc(1, sizeof(*settings));
+	int r;
+
+	if (!settings)
+		return -ENOMEM;
+	r = settings_read(file, dropin_dir, missing_ok, errors, settings);
+	if (r == -ENOMEM || (r < 0 && !settings->tree))
+		return r;
+	if (r < 0 && sections_fill(settings) < 0)
+		return -ENOMEM;
+	*ret = TAKE_PTR(settings);
+	return r;
 }
 
 const struct settings_plugin *settings_plugin(const struct settings *settings, const char *name)

@@ -50,13 +50,19 @@ struct settings {
 	uint64_t kubernetes_via;     /* enum kubernetes_via */
 	char *kubernetes_kubeconfig, *kubernetes_server;
 	char *kubernetes_token_file, *kubernetes_ca_file;
-	uint64_t kubernetes_events; /* report incidents as Events */
-	uint64_t default_qos;       /* index into qos_names: level + 2 */
-	char *metrics_listen;       /* "ADDRESS:PORT", "[V6]:PORT", ":PORT"; "" is off */
+	uint64_t kubernetes_events;    /* report incidents as Events */
+	uint64_t default_qos;          /* index into qos_names: level + 2 */
+	char *metrics_listen;          /* "ADDRESS:PORT", "[V6]:PORT", ":PORT"; "" is off */
+	char *metrics_web_config_file; /* how that is protected; "" not at all */
+	uint64_t metrics_max_series;
 	uint64_t actions_per_minute;
+	uint64_t quota_period_usec;
 	uint64_t systemd_pin; /* values are run-time properties of units, too */
 	uint64_t reconcile_interval_usec;
-	uint64_t log_level; /* index into settings_log_levels */
+	uint64_t log_level;           /* index into settings_log_levels */
+	uint64_t telemetry_collector; /* enum snapshot_collector */
+	uint64_t telemetry_pressure;  /* enum pressure_wish */
+	uint64_t telemetry_runqueue_latency;
 	/* Read by hand. */
 	struct label *node_labels;
 	size_t node_label_count;
@@ -69,6 +75,14 @@ struct settings {
 };
 
 enum auto_switch { SWITCH_AUTO, SWITCH_TRUE, SWITCH_FALSE };
+enum pressure_wish {
+	PRESSURE_AUTO,
+	PRESSURE_VENDOR,
+	PRESSURE_BPF,
+	PRESSURE_TRACEPOINTS,
+	PRESSURE_COUNTERS,
+	PRESSURE_OFF,
+};
 enum kubernetes_via { VIA_APISERVER, VIA_KUBELET, VIA_CGROUP };
 
 extern const struct config_field settings_fields[]; /* the daemon's own keys, with help */
@@ -84,6 +98,10 @@ const char *qos_name(enum qos_level level);
  * nodes. 0 with *ret, or -EINVAL with errors added, or -ENOMEM. */
 int settings_load(const char *file, const char *dropin_dir, bool missing_ok,
 		  struct config_errors *errors, struct settings **ret);
+/* The same for who looks for errors only. With -EINVAL *ret may be set as well: it then has the
+ * sections of plugins, as far as files could be read, and defaults for the rest. */
+int settings_check(const char *file, const char *dropin_dir, bool missing_ok,
+		   struct config_errors *errors, struct settings **ret);
 struct settings *settings_free(struct settings *settings);
 
 /* The section of a plugin, or NULL if the policy does not name it. */

@@ -48,10 +48,12 @@ int cgroup_path_check(const char *path)
 /* 0: not there. */
 static uint64_t inode_read(const struct hierarchy_mount *mount, const char *path)
 {
+	char buffer[HIERARCHY_PATH_MAX];
 	struct stat st;
 
 	if (mount->version == 0)
 		return 0;
+	path = hierarchy_at(mount, path, buffer);
 	/* Whatever the reason, a directory that cannot be seen cannot be used. */
 	if (fstatat(mount->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
 		return 0;
@@ -118,6 +120,7 @@ int cgroup_open(const struct hierarchy *hierarchy, const struct cgroup *group,
 		enum controller controller)
 {
 	const struct hierarchy_mount *mount = &hierarchy->mounts[controller];
+	char buffer[HIERARCHY_PATH_MAX];
 	cleanup_close int fd = -EBADF;
 	struct stat st;
 
@@ -125,7 +128,8 @@ int cgroup_open(const struct hierarchy *hierarchy, const struct cgroup *group,
 		return -ENODEV;
 	if (group->inode[controller] == 0)
 		return -ENOENT;
-	fd = openat(mount->fd, group->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	fd = openat(mount->fd, hierarchy_at(mount, group->path, buffer),
+		    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return -errno;
 	if (fstat(fd, &st) < 0)

@@ -98,6 +98,45 @@ unsigned int cpulist_count(const struct cpulist *list)
 	return count;
 }
 
+bool cpulist_is_empty(const struct cpulist *list)
+{
+	for (size_t i = 0; i < CPULIST_MAX / 64; i++)
+		if (list->bits[i])
+			return false;
+	return true;
+}
+
+bool cpulist_equals(const struct cpulist *a, const struct cpulist *b)
+{
+	return memcmp(a->bits, b->bits, sizeof(a->bits)) == 0;
+}
+
+bool cpulist_is_within(const struct cpulist *list, const struct cpulist *other)
+{
+	for (size_t i = 0; i < CPULIST_MAX / 64; i++)
+		if (list->bits[i] & ~other->bits[i])
+			return false;
+	return true;
+}
+
+void cpulist_intersect(struct cpulist *list, const struct cpulist *other)
+{
+	for (size_t i = 0; i < CPULIST_MAX / 64; i++)
+		list->bits[i] &= other->bits[i];
+}
+
+void cpulist_unite(struct cpulist *list, const struct cpulist *other)
+{
+	for (size_t i = 0; i < CPULIST_MAX / 64; i++)
+		list->bits[i] |= other->bits[i];
+}
+
+void cpulist_subtract(struct cpulist *list, const struct cpulist *other)
+{
+	for (size_t i = 0; i < CPULIST_MAX / 64; i++)
+		list->bits[i] &= ~other->bits[i];
+}
+
 int cpulist_format(const struct cpulist *list, char *text, size_t size)
 {
 	size_t length = 0;

@@ -67,14 +67,11 @@ int file_read(int dirfd, const char *name, char *text, size_t size)
 	return (int)length;
 }
 
-int file_read_all(int dirfd, const char *name, char **ret_text, size_t *ret_length)
+int file_read_fd(int fd, size_t limit, char **ret_text, size_t *ret_length)
 {
-	cleanup_close int fd = file_open(dirfd, name);
 	size_t capacity = FILE_READ_FIRST, length = 0;
 	cleanup_free char *text = NULL;
 
-	if (fd < 0)
-		return fd;
 	for (;;) {
 		char *grown = realloc(text, capacity + 1);
 		ssize_t n;
@@ -86,7 +83,7 @@ int file_read_all(int dirfd, const char *name, char **ret_text, size_t *ret_leng
 		if (n < 0)
 			return (int)n;
 		length += (size_t)n;
-		if (length > FILE_READ_MAX)
+		if (length > limit)
 			return -EFBIG;
 		if (length < capacity)
 			break;
@@ -97,6 +94,13 @@ int file_read_all(int dirfd, const char *name, char **ret_text, size_t *ret_leng
 	if (ret_length)
 		*ret_length = length;
 	return 0;
+}
+
+int file_read_all(int dirfd, const char *name, char **ret_text, size_t *ret_length)
+{
+	cleanup_close int fd = file_open(dirfd, name);
+
+	return fd < 0 ? fd : file_read_fd(fd, FILE_READ_MAX, ret_text, ret_length);
 }
 
 int file_read_u64(int dirfd, const char *name, uint64_t *ret)

@@ -17,6 +17,10 @@ int file_read(int dirfd, const char *name, char *text, size_t size);
  * be NULL. 0 or -errno. */
 int file_read_all(int dirfd, const char *name, char **ret_text, size_t *ret_length);
 
+/* The same of what is open at fd, from where it stands to its end, with a limit of the caller's;
+ * fd stays open. */
+int file_read_fd(int fd, size_t limit, char **ret_text, size_t *ret_length);
+
 /* One unsigned integer; "max" reads as UINT64_MAX. -EINVAL if the file holds anything else. */
 int file_read_u64(int dirfd, const char *name, uint64_t *ret);
 

@@ -8,8 +8,7 @@
 
 #define HASHMAP_CAPACITY_FIRST 8u
 
-/* Its address marks a slot that was emptied: a probe must pass over it, a put may fill it. */
-static char tombstone;
+char hashmap_tombstone;
 
 uint64_t hash_bytes(const void *data, size_t size)
 {
@@ -32,7 +31,7 @@ static size_t slot_first(const struct hashmap *map, uint64_t hash)
 
 static bool slot_is(const struct hashmap_slot *slot, uint64_t hash, const char *name)
 {
-	if (slot->value == &tombstone || slot->hash != hash)
+	if (slot->value == &hashmap_tombstone || slot->hash != hash)
 		return false;
 	if (!slot->name || !name)
 		return !slot->name && !name;
@@ -58,7 +57,7 @@ static void slot_fill(struct hashmap *map, uint64_t hash, const char *name, void
 {
 	size_t i = slot_first(map, hash);
 
-	while (map->slots[i].value && map->slots[i].value != &tombstone)
+	while (map->slots[i].value && map->slots[i].value != &hashmap_tombstone)
 		i = (i + 1) & (map->capacity - 1);
 	if (!map->slots[i].value)
 		map->used++;
@@ -84,7 +83,7 @@ static int hashmap_grow(struct hashmap *map)
 	for (size_t i = 0; i < map->capacity; i++) {
 		const struct hashmap_slot *slot = &map->slots[i];
 
-		if (slot->value && slot->value != &tombstone)
+		if (slot->value && slot->value != &hashmap_tombstone)
 			slot_fill(&next, slot->hash, slot->name, slot->value);
 	}
 	free(map->slots);
@@ -124,7 +123,7 @@ static void *take(struct hashmap *map, uint64_t hash, const char *name)
 		return NULL;
 	value = slot->value;
 	/* Nothing moves: that is what makes removal safe inside hashmap_foreach(). */
-	*slot = (struct hashmap_slot){ .value = &tombstone };
+	*slot = (struct hashmap_slot){ .value = &hashmap_tombstone };
 	map->count--;
 	return value;
 }
@@ -165,15 +164,4 @@ void *hashmap_remove(struct hashmap *map, const char *key)
 void *hashmap_remove_u64(struct hashmap *map, uint64_t key)
 {
 	return take(map, key, NULL);
-}
-
-void *hashmap_next(const struct hashmap *map, size_t *index)
-{
-	while (*index < map->capacity) {
-		void *value = map->slots[(*index)++].value;
-
-		if (value && value != &tombstone)
-			return value;
-	}
-	return NULL;
 }

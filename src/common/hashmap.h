@@ -39,8 +39,21 @@ void *hashmap_get_u64(const struct hashmap *map, uint64_t key);
 void *hashmap_remove(struct hashmap *map, const char *key);
 void *hashmap_remove_u64(struct hashmap *map, uint64_t key);
 
-/* The next value at or after slot *index, which moves past it; NULL at the end. */
-void *hashmap_next(const struct hashmap *map, size_t *index);
+/* Its address marks a slot that was emptied: a probe must pass over it, a put may fill it. */
+extern char hashmap_tombstone;
+
+/* The next value at or after slot *index, which moves past it; NULL at the end. Here, since what is
+ * done for each entry is often less than a call. */
+static inline void *hashmap_next(const struct hashmap *map, size_t *index)
+{
+	while (*index < map->capacity) {
+		void *value = map->slots[(*index)++].value;
+
+		if (value && value != &hashmap_tombstone)
+			return value;
+	}
+	return NULL;
+}
 
 /* Order is unspecified. Nothing may be put while it runs. */
 #define hashmap_foreach(value, map) \

@@ -60,10 +60,15 @@ void hierarchy_done(struct hierarchy *hierarchy)
 
 		/* Controllers of one mount share its fd. A zeroed struct owns none: it would have
 		 * fd 0 and no version. */
-		if (mount->version != 0 && mount->same_as == i)
+		if (mount->version != 0 && mount->same_as == i && !mount->dir[0])
 			(void)close_keep_errno(mount->fd);
 		free(mount->path);
 	}
+	free(hierarchy->net_cls_path);
+	if (hierarchy->v1_path)
+		(void)close_keep_errno(hierarchy->v1_fd);
+	free(hierarchy->v1_path);
+	free(hierarchy->perf_event);
 	hierarchy_init(hierarchy);
 }
 
@@ -77,12 +82,61 @@ static int mount_open(const struct sysroot *root, const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
+const char *hierarchy_at(const struct hierarchy_mount *mount, const char *path,
+			 char buffer[static HIERARCHY_PATH_MAX])
+{
+	int n;
+
+	if (!mount->dir[0])
+		return *path ? path : ".";
+	n = snprintf(buffer, HIERARCHY_PATH_MAX, "%s%s", mount->dir, path);
+	/* No *at() finds "". */
+	return n < 0 || (unsigned int)n >= HIERARCHY_PATH_MAX ? "" : buffer;
+}
+
+int hierarchy_open_root(const struct hierarchy_mount *mount, int flags)
+{
+	int fd;
+
+	if (mount->version == 0)
+		return -ENODEV;
+	fd = openat(mount->fd, mount->dir[0] ? mount->dir : ".", flags | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* 1: a v1 mount beside the others: its place in *mount is set. 0: it needs an fd of its own. */
+static int mount_join(struct hierarchy *hierarchy, const struct sysroot *root, const char *path,
+		      struct hierarchy_mount *mount)
+{
+	const char *slash = strrchr(path, '/');
+	cleanup_free char *parent = slash ? strndup(path, (size_t)(slash - path)) : NULL;
+	int r;
+
+	if (!parent)
+		return slash ? -ENOMEM : 0;
+	if (strlen(slash + 1) == 0 || strlen(slash + 1) + 2 > sizeof(mount->dir))
+		return 0;
+	if (hierarchy->v1_path && strcmp(hierarchy->v1_path, parent) != 0)
+		return 0;
+	if (!hierarchy->v1_path) {
+		r = mount_open(root, parent);
+		if (r < 0)
+			return r;
+		hierarchy->v1_fd = r;
+		hierarchy->v1_path = TAKE_PTR(parent);
+	}
+	(void)snprintf(mount->dir, sizeof(mount->dir), "%s/", slash + 1);
+	mount->fd = hierarchy->v1_fd;
+	return 1;
+}
+
 /* Takes fd over, also on failure. `set` has a bit a controller. */
-static int mounts_add(struct hierarchy *hierarchy, unsigned int set, int version, const char *path,
-		      int fd_taken)
+static int mounts_add(struct hierarchy *hierarchy, const struct sysroot *root, unsigned int set,
+		      int version, const char *path, int fd_taken)
 {
 	cleanup_close int fd = fd_taken;
-	int first = -1;
+	struct hierarchy_mount first = { .same_as = -1 };
+	int r;
 
 	for (int i = 0; i < CONTROLLER_MAX; i++) {
 		struct hierarchy_mount *mount = &hierarchy->mounts[i];
@@ -92,14 +146,17 @@ static int mounts_add(struct hierarchy *hierarchy, unsigned int set, int version
 		mount->path = strdup(path);
 		if (!mount->path)
 			return -ENOMEM;
-		if (first < 0) {
-			first = i;
-			mount->fd = TAKE_FD(fd);
-		} else {
-			mount->fd = hierarchy->mounts[first].fd;
+		if (first.same_as < 0) {
+			r = version == 1 ? mount_join(hierarchy, root, path, &first) : 0;
+			if (r < 0)
+				return r;
+			if (r == 0)
+				first.fd = TAKE_FD(fd);
+			first.version = version;
+			first.same_as = i;
 		}
-		mount->version = version;
-		mount->same_as = first;
+		first.path = mount->path;
+		*mount = first;
 	}
 	return 0;
 }
@@ -144,6 +201,56 @@ static void unified_done(struct unified *unified)
 	free(unified->path);
 }
 
+/* Without it nothing is counted, which is all. */
+static void perf_event_take(struct hierarchy *hierarchy, const struct sysroot *root,
+			    const char *path, int version)
+{
+	cleanup_close int fd = -EBADF;
+
+	if (hierarchy->perf_event_version != 0)
+		return;
+	fd = mount_open(root, path);
+	if (fd < 0)
+		return;
+	hierarchy->perf_event = strdup(path);
+	if (hierarchy->perf_event)
+		hierarchy->perf_event_version = version;
+}
+
+static int group_open(const struct sysroot *root, const char *mount, const char *group)
+{
+	cleanup_free char *path = NULL;
+	int fd;
+
+	/* "." before it: what is mounted on the sysroot itself has no other name. */
+	if (asprintf(&path, ".%s/%s", mount, group) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	fd = openat(root->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? -errno : fd;
+}
+
+int hierarchy_open_perf_event(const struct hierarchy *hierarchy, const struct sysroot *root,
+			      const char *group)
+{
+	return hierarchy->perf_event_version == 0 ? -EOPNOTSUPP
+						  : group_open(root, hierarchy->perf_event, group);
+}
+
+int hierarchy_open_net_cls(const struct hierarchy *hierarchy, const struct sysroot *root,
+			   const char *group)
+{
+	return hierarchy->net_cls_path ? group_open(root, hierarchy->net_cls_path, group) : -ENODEV;
+}
+
+static int net_cls_take(struct hierarchy *hierarchy, const char *path)
+{
+	if (!hierarchy->net_cls_path)
+		hierarchy->net_cls_path = strdup(path);
+	return hierarchy->net_cls_path ? 0 : -ENOMEM;
+}
+
 static int mount_read(const struct sysroot *root, const struct mntent *entry,
 		      struct hierarchy *hierarchy, struct unified *unified)
 {
@@ -151,6 +258,10 @@ static int mount_read(const struct sysroot *root, const struct mntent *entry,
 	unsigned int set = is_v2 ? 0 : missing_v1(hierarchy, entry);
 	cleanup_close int fd = -EBADF;
 
+	if (!is_v2 && hasmntopt(entry, "perf_event"))
+		perf_event_take(hierarchy, root, entry->mnt_dir, 1);
+	if (!is_v2 && hasmntopt(entry, "net_cls") && net_cls_take(hierarchy, entry->mnt_dir) < 0)
+		return -ENOMEM;
 	if (is_v2 ? unified->fd >= 0 : set == 0)
 		return 0;
 	fd = mount_open(root, entry->mnt_dir);
@@ -158,7 +269,7 @@ static int mount_read(const struct sysroot *root, const struct mntent *entry,
 	if (fd < 0)
 		return fd == -ENOMEM || fd == -EMFILE || fd == -ENFILE ? fd : 0;
 	if (!is_v2)
-		return mounts_add(hierarchy, set, 1, entry->mnt_dir, TAKE_FD(fd));
+		return mounts_add(hierarchy, root, set, 1, entry->mnt_dir, TAKE_FD(fd));
 	unified->path = strdup(entry->mnt_dir);
 	if (!unified->path)
 		return -ENOMEM;
@@ -169,7 +280,8 @@ static int mount_read(const struct sysroot *root, const struct mntent *entry,
 /* setmntent(3) takes a path and has no *at form. */
 static FILE *table_open(const struct sysroot *root)
 {
-	cleanup_close int fd = openat(root->proc, "self/mounts", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	cleanup_close int fd =
+		openat(root->root, "proc/self/mounts", O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	FILE *file;
 
 	if (fd < 0)
@@ -210,7 +322,9 @@ int hierarchy_open(const struct sysroot *root, struct hierarchy *ret)
 
 		unsigned int set = offered_v2(unified.fd);
 
-		r = mounts_add(&hierarchy, set, 2, unified.path, TAKE_FD(unified.fd));
+		perf_event_take(&hierarchy, root, unified.path, 2);
+
+		r = mounts_add(&hierarchy, root, set, 2, unified.path, TAKE_FD(unified.fd));
 		if (r < 0)
 			return r;
 	}

@@ -206,13 +206,18 @@ static int on_resume(sd_event_source *source, uint64_t usec, void *data)
 	 * their turn now are first in the next one. */
 	while (!list_is_empty(&client->paused) && !client->is_dead) {
 		struct http_call *call = list_entry(client->paused.next, struct http_call, paused);
+		CURLcode code;
 
 		list_unlink(&call->paused);
 		call->is_paused = false;
 		if (call->is_finished)
 			continue;
-		/* Delivers what it kept from inside this very call. */
-		(void)client->lib->easy_pause(call->easy, CURLPAUSE_CONT);
+		/* Delivers what it kept from inside this very call. Whoever takes no more of it
+		 * ends the transfer, which libcurl only says here, and then never looks at it
+		 * again. */
+		code = client->lib->easy_pause(call->easy, CURLPAUSE_CONT);
+		if (code != CURLE_OK && !call->is_finished && !client->is_dead)
+			http_call_finish(call, code);
 		if (http_slice_is_used(client))
 			break;
 	}

@@ -90,20 +90,30 @@ static int line_parse(const char *cursor, const char *end, struct psi_line *ret)
 	return 0;
 }
 
+int psi_line_parse(const char *line, const char *end, struct psi *psi)
+{
+	struct token name = token_next(&line, end);
+	struct psi_line *to;
+	int r;
+
+	if (token_is(&name, "some"))
+		to = &psi->some;
+	else if (token_is(&name, "full"))
+		to = &psi->full;
+	else
+		return 0;
+	r = line_parse(line, end, to);
+	return r < 0 ? r : 1;
+}
+
 int psi_parse(const char *text, struct psi *ret)
 {
 	struct psi psi = { 0 };
 
 	while (*text) {
 		const char *end = strchrnul(text, '\n');
-		const char *cursor = text;
-		struct token name = token_next(&cursor, end);
-		int r = 0;
+		int r = psi_line_parse(text, end, &psi);
 
-		if (token_is(&name, "some"))
-			r = line_parse(cursor, end, &psi.some);
-		else if (token_is(&name, "full"))
-			r = line_parse(cursor, end, &psi.full);
 		if (r < 0)
 			return r;
 		text = *end ? end + 1 : end;

@@ -22,3 +22,6 @@ struct psi {
 /* Unknown lines and keys are passed over (kernels add them); a malformed number is -EINVAL, and so
  * is a text with neither line. *ret is set only on success. */
 int psi_parse(const char *text, struct psi *ret);
+
+/* One line of such a file, up to `end`: 1 and set in *psi, 0 if it is another line, or -EINVAL. */
+int psi_line_parse(const char *line, const char *end, struct psi *psi);

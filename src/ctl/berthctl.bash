@@ -9,7 +9,7 @@ _berthctl_workloads()
 _berthctl()
 {
 	local cur prev word command="" i
-	local commands="capabilities check explain history knobs plan plugins reload restore
+	local commands="capabilities check explain history import io-model knobs plan plugins reload restore
 		status top version workloads"
 	local options="--help --no-color --output --socket --version --wide -h -o -s -V -w"
 	local connect=()
@@ -43,23 +43,40 @@ _berthctl()
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
+	--to)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
 	--plugin-dir)
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		return
 		;;
 	-k | --sort)
-		mapfile -t COMPREPLY < <(compgen -W "cpu memory pressure name" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "cpu memory memory-pressure io-pressure pressure
+			throttling name" -- "$cur")
 		return
 		;;
-	-d | --interval | --iterations | -n | --lines) return ;;
+	-v | --view)
+		mapfile -t COMPREPLY < <(compgen -W "overview pressure memory io berth" -- "$cur")
+		return
+		;;
+	-l | --level)
+		mapfile -t COMPREPLY < <(compgen -W "critical high normal batch scavenger" -- "$cur")
+		return
+		;;
+	-d | --interval | --iterations | -n | --lines | -f | --filter) return ;;
 	esac
 
 	case $command in
 	"") [[ $cur == -* ]] || options=$commands ;;
 	check) options+=" --plugin-dir" ;;
+	explain) options+=" --now" ;;
 	history) options+=" --lines -n" ;;
+	import) options+=" --to" ;;
+	io-model) options+=" --destructive --size --time" ;;
 	restore) options+=" --resume" ;;
-	top) options+=" --interval --iterations --sort -d -n -k" ;;
+	top) options+=" --interval --iterations --sort --filter --view --level --containers --reverse
+		-d -n -k -f -v -l -c -r" ;;
 	esac
 
 	if [[ -z $command || $cur == -* ]]; then
@@ -67,7 +84,14 @@ _berthctl()
 		return
 	fi
 	case $command in
-	check | plan) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	import)
+		if [[ " ${COMP_WORDS[*]:i+1:COMP_CWORD-i-1} " =~ \ (koordinator|rubik|volcano)\  ]]; then
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		else
+			mapfile -t COMPREPLY < <(compgen -W "koordinator rubik volcano" -- "$cur")
+		fi
+		;;
+	check | io-model | plan) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	explain | knobs)
 		mapfile -t COMPREPLY < <(compgen -W "$(_berthctl_workloads "${connect[@]}")" -- "$cur")
 		;;

@@ -30,8 +30,12 @@ static int connect_explain(const struct ctl *ctl, CURL *curl, CURLcode code)
 {
 	long error = 0;
 
+	if (code == CURLE_ABORTED_BY_CALLBACK) {
+		ctl_say(ctl, "berthd does not answer");
+		return -ETIMEDOUT;
+	}
 	if (code != CURLE_COULDNT_CONNECT) {
-		ctl_error("no answer over '%s': %s", ctl->socket, curl_easy_strerror(code));
+		ctl_say(ctl, "no answer over '%s': %s", ctl->socket, curl_easy_strerror(code));
 		return -EPROTO;
 	}
 	(void)curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
@@ -39,11 +43,11 @@ static int connect_explain(const struct ctl *ctl, CURL *curl, CURLcode code)
 	if (error == 0)
 		error = access(ctl->socket, R_OK | W_OK) < 0 ? errno : ECONNREFUSED;
 	if (error == EACCES || error == EPERM) {
-		ctl_error("no permission for '%s': be root or join group berth", ctl->socket);
+		ctl_say(ctl, "no permission for '%s': be root or join group berth", ctl->socket);
 		return -EACCES;
 	}
-	ctl_error("cannot connect to '%s' (%s): berthd is not running? systemctl status berthd",
-		  ctl->socket, strerror((int)error));
+	ctl_say(ctl, "cannot connect to '%s' (%s): berthd is not running? systemctl status berthd",
+		ctl->socket, strerror((int)error));
 	return error == ENOENT ? -ENOENT : -ECONNREFUSED;
 }
 
@@ -58,16 +62,25 @@ static int refusal_explain(const struct ctl *ctl, const char *path, long status,
 	if (ctl->json && answer)
 		(void)ctl_print_json(answer);
 	if (status == 403) {
-		ctl_error("that changes the host: be root");
+		ctl_say(ctl, "that changes the host: be root");
 		return -EACCES;
 	}
 	if (*text)
-		ctl_error("%s", text);
+		ctl_say(ctl, "%s", text);
 	else
-		ctl_error("berthd answered %ld to %s", status, path);
+		ctl_say(ctl, "berthd answered %ld to %s", status, path);
 	json_array_foreach(json_read(answer, "errors"), i, item)(void)
 		fprintf(stderr, "  %s\n", json_read_text(item, "message"));
 	return -EREMOTEIO;
+}
+
+static int on_progress(void *data, curl_off_t expected, curl_off_t got, curl_off_t to_send,
+		       curl_off_t sent)
+{
+	const struct ctl *ctl = data;
+
+	(void)expected, (void)got, (void)to_send, (void)sent;
+	return ctl->abandon(ctl->data);
 }
 
 static int curl_prepare(const struct ctl *ctl, CURL *curl, const char *method, const char *path,
@@ -91,6 +104,11 @@ static int curl_prepare(const struct ctl *ctl, CURL *curl, const char *method, c
 	(void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "berthctl/" BERTH_VERSION);
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, body_take);
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
+	if (ctl->abandon) {
+		(void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+		(void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+		(void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, ctl);
+	}
 	return curl_easy_setopt(curl, CURLOPT_URL, strbuf_text(&url)) == CURLE_OK ? 0 : -ENOMEM;
 }
 
@@ -126,7 +144,7 @@ int client_call(const struct ctl *ctl, const char *method, const char *path, jso
 	int r = curl ? curl_prepare(ctl, curl, method, path, &body) : -ENOMEM;
 
 	if (r < 0) {
-		ctl_error("cannot ask '%s': %s", ctl->socket, strerror(-r));
+		ctl_say(ctl, "cannot ask '%s': %s", ctl->socket, strerror(-r));
 		return r;
 	}
 	code = curl_easy_perform(curl);
@@ -139,7 +157,7 @@ int client_call(const struct ctl *ctl, const char *method, const char *path, jso
 	if (status < 200 || status > 299)
 		return refusal_explain(ctl, path, status, answer);
 	if (!json_is_object(answer)) {
-		ctl_error("the answer over '%s' is not that of berthd", ctl->socket);
+		ctl_say(ctl, "the answer over '%s' is not that of berthd", ctl->socket);
 		return -EPROTO;
 	}
 	*ret = json_incref(answer);

@@ -11,7 +11,7 @@
 
 /* Method, path and the answer, the caller's to json_decref(). On failure it says to stderr what is
  * wrong and what to do (and with -o json prints the error's JSON): -ENOENT or -ECONNREFUSED no
- * daemon, -EACCES, -EREMOTEIO it refused, -EPROTO it made no sense. */
+ * daemon, -EACCES, -EREMOTEIO it refused, -EPROTO it made no sense, -ETIMEDOUT abandoned. */
 int client_call(const struct ctl *ctl, const char *method, const char *path, json_t **ret);
 /* GET; as JSON to stdout if that is wanted: then 1 with *ret unset, else 0. */
 int client_get(const struct ctl *ctl, const char *path, json_t **ret);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "api/web-check.h"
 #include "ctl.h"
 #include "plugin/loader.h"
 #include "settings.h"
@@ -19,11 +20,14 @@ static int policy_check(const char *file, const char *dropin_dir, bool missing_o
 			const struct plugin_list *plugins, struct config_errors *errors)
 {
 	struct settings *settings CLEANUP(settings_freep) = NULL;
-	int r = settings_load(file, dropin_dir, missing_ok, errors, &settings);
+	int r = settings_check(file, dropin_dir, missing_ok, errors, &settings), sections, web;
 
-	if (r < 0)
+	if (!settings)
 		return r;
-	return plugin_check_all(plugins, settings, errors);
+	/* One run tells all errors. */
+	sections = plugin_check_all(plugins, settings, errors);
+	web = web_check(settings->metrics_web_config_file, errors);
+	return r < 0 ? r : sections < 0 ? sections : web;
 }
 
 static int policies_check(const struct ctl *ctl, const struct plugin_list *plugins,

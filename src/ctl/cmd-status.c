@@ -47,6 +47,40 @@ static void config_add(struct strbuf *page, const struct screen *screen, const j
 		field_add(page, screen, INDENT, "", STYLE_NONE, json_read_text(error, "message"));
 }
 
+/* False: it is not protected as it was asked for. */
+static bool listener_add(struct strbuf *page, const struct screen *screen, const json_t *listener)
+{
+	struct strbuf text cleanup_strbuf = {};
+	const char *problem = json_read_text(listener, "certificate_problem");
+	bool valid = json_read_bool(listener, "valid"), open = json_read_bool(listener, "open");
+	bool wanted = json_read_bool(listener, "wanted"), fine = valid && open == wanted;
+	uint64_t users = json_read_number(listener, "users");
+	const json_t *error;
+	size_t i;
+
+	if (json_object_size(listener) == 0 || (!wanted && valid))
+		return true;
+	strbuf_addf(&text, "%s: %s", json_read_text(listener, "listen"),
+		    open ? "open" : "not served");
+	strbuf_add(&text, json_read_bool(listener, "tls") ? ", TLS" : ", plain");
+	if (users)
+		strbuf_addf(&text, ", %llu users", (unsigned long long)users);
+	if (!valid)
+		strbuf_addf(&text, "; %s is not valid%s",
+			    json_read_text(listener, "web_config_file"),
+			    open ? ", the one before stays" : "");
+	if (*problem)
+		strbuf_addf(&text, "; certificate: %s", problem);
+	field_add(page, screen, INDENT, "Metrics",
+		  !fine      ? STYLE_BAD
+		  : *problem ? STYLE_WARN
+			     : STYLE_NONE,
+		  strbuf_text(&text));
+	json_array_foreach(json_read(listener, "errors"), i, error)
+		field_add(page, screen, INDENT, "", STYLE_NONE, json_read_text(error, "message"));
+	return valid;
+}
+
 /* "critical 2, high 1" of an object of numbers, zeros left out; how many were there. */
 static size_t counts_add(struct strbuf *text, json_t *counts)
 {
@@ -104,6 +138,21 @@ static void actuator_add(struct strbuf *page, const struct screen *screen, const
 	field_add(page, screen, INDENT, "Writes", STYLE_NONE, strbuf_text(&writes));
 }
 
+static void telemetry_add(struct strbuf *page, const struct screen *screen, const json_t *telemetry)
+{
+	struct strbuf text cleanup_strbuf = {};
+	const char *detail = json_read_text(telemetry, "detail");
+
+	strbuf_addf(&text, "by %s; %llu groups, last pass %llu us, errors %llu",
+		    json_read_text(telemetry, "way"),
+		    (unsigned long long)json_read_number(telemetry, "groups"),
+		    (unsigned long long)json_read_number(telemetry, "pass_usec"),
+		    (unsigned long long)json_read_number(telemetry, "errors"));
+	field_add(page, screen, INDENT, "Counters", STYLE_NONE, strbuf_text(&text));
+	if (detail[0])
+		field_add(page, screen, INDENT, "", STYLE_NONE, detail);
+}
+
 static void names_add(struct strbuf *text, const json_t *list, bool available)
 {
 	const json_t *item;
@@ -129,6 +178,26 @@ static void host_add(struct strbuf *page, const struct screen *screen, const jso
 	names_add(&knobs, json_read(capabilities, "knobs"), true);
 	strbuf_add(&knobs, " (`berthctl capabilities` tells why not the others)");
 	field_add(page, screen, INDENT, "", STYLE_NONE, strbuf_text(&knobs));
+}
+
+static void pressure_add(struct strbuf *page, const struct screen *screen, const json_t *telemetry)
+{
+	struct strbuf text cleanup_strbuf = {};
+	const char *detail = json_read_text(telemetry, "pressure_detail");
+
+	strbuf_addf(&text, "by cause: %s%s%s", json_read_text(telemetry, "pressure"),
+		    *detail ? "; " : "", detail);
+	field_add(page, screen, INDENT, "Pressure", STYLE_NONE, strbuf_text(&text));
+	strbuf_clear(&text);
+	detail = json_read_text(telemetry, "runqueue_detail");
+	strbuf_addf(&text, "run-queue latency: %s%s%s", json_read_text(telemetry, "runqueue"),
+		    *detail ? "; " : "", detail);
+	field_add(page, screen, INDENT, "", STYLE_NONE, strbuf_text(&text));
+	strbuf_clear(&text);
+	strbuf_addf(&text, "CPU counters: %s; %s",
+		    json_read_bool(telemetry, "cycles") ? "when a plugin asks" : "not available",
+		    json_read_text(telemetry, "cycles_detail"));
+	field_add(page, screen, INDENT, "", STYLE_NONE, strbuf_text(&text));
 }
 
 static int sources_add(struct strbuf *page, const struct screen *screen, const json_t *list)
@@ -226,9 +295,12 @@ int run_status(const struct ctl *ctl)
 		return ctl_print_json(answer) || !fine;
 	head_add(&page, &ctl->screen, answer);
 	config_add(&page, &ctl->screen, json_read(answer, "config"));
+	fine &= listener_add(&page, &ctl->screen, json_read(answer, "metrics"));
 	workloads_add(&page, &ctl->screen, json_read(answer, "workloads"));
 	actuator_add(&page, &ctl->screen, json_read(answer, "actuator"));
+	telemetry_add(&page, &ctl->screen, json_read(answer, "telemetry"));
 	host_add(&page, &ctl->screen, json_read(answer, "capabilities"));
+	pressure_add(&page, &ctl->screen, json_read(answer, "telemetry"));
 	if (sources_add(&page, &ctl->screen, json_read(answer, "sources")) < 0 ||
 	    plugins_add(&page, &ctl->screen, json_read(answer, "plugins")) < 0 ||
 	    errors_add(&page, &ctl->screen, json_read(answer, "last_errors")) < 0)

@@ -6,8 +6,22 @@ static const struct cli_option check_options[] = {
 	{ "plugin-dir", 0, "DIR", "Where plugins are: their sections are checked." },
 	{ NULL },
 };
+static const struct cli_option explain_options[] = {
+	{ "now", 0, NULL, "One look: no second one for how it is now." },
+	{ NULL },
+};
 static const struct cli_option history_options[] = {
 	{ "lines", 'n', "N", "The last N only." },
+	{ NULL },
+};
+static const struct cli_option import_options[] = {
+	{ "to", 0, "FILE", "Write the policy to a new file." },
+	{ NULL },
+};
+static const struct cli_option io_model_options[] = {
+	{ "destructive", 0, NULL, "Overwrite the raw device to measure it." },
+	{ "size", 0, "SIZE", "Of the file that is made; 256Mi by default." },
+	{ "time", 0, "TIME", "Of each of six measurements; 3s by default." },
 	{ NULL },
 };
 static const struct cli_option restore_options[] = {
@@ -17,7 +31,14 @@ static const struct cli_option restore_options[] = {
 static const struct cli_option top_options[] = {
 	{ "interval", 'd', "TIME", "Between two looks, such as 500ms; 2s by default." },
 	{ "iterations", 'n', "N", "Stop after N tables; 1 when not on a terminal." },
-	{ "sort", 'k', "KEY", "c or cpu, m or memory, p or pressure, n or name." },
+	{ "sort", 'k', "KEY",
+	  "cpu, memory, memory-pressure, io-pressure,\n"
+	  "                             pressure, throttling, name; or c m p i a t n." },
+	{ "filter", 'f', "TEXT", "Only names (namespace/name) with this text." },
+	{ "view", 'v', "VIEW", "overview, pressure, memory, io or berth; or 1 to 5." },
+	{ "level", 'l', "LEVEL", "Only this level." },
+	{ "containers", 'c', NULL, "Containers beside their pods." },
+	{ "reverse", 'r', NULL, "The least first." },
 	{ NULL },
 };
 
@@ -33,10 +54,23 @@ const struct command ctl_commands[] = {
 	  "WORKLOAD is namespace/name, a name (a pod's container is POD/CONTAINER; the name\n"
 	  "of the VM finds its virt-launcher pod), a uid, a cgroup path or an id. Shown are\n"
 	  "which source and rule gave the level, every claim with plugin and reason, what\n"
-	  "was written where over which original, conflicts and foreign writes.\n",
-	  NULL, 1, 1, run_explain },
+	  "was written where over which original, conflicts and foreign writes; and what\n"
+	  "it waits for: why it is slow. Where no average tells that yet it is looked at\n"
+	  "for a second.\n",
+	  explain_options, 1, 1, run_explain },
 	{ "history", "", "Actions, restores and conflicts, with reasons.", NULL, history_options, 0,
 	  0, run_history },
+	{ "import", "AGENT FILE", "Another agent's configuration, as a policy.",
+	  "AGENT is rubik, koordinator or volcano. FILE is its configuration, or the\n"
+	  "ConfigMap around it in YAML or JSON; - is standard input. What has no equal, or\n"
+	  "differs, is told on stderr and stands as a comment in the policy. It needs no\n"
+	  "daemon and changes nothing. Exit code 1 if FILE cannot be read or is not valid.\n",
+	  import_options, 2, 2, run_import },
+	{ "io-model", "PATH", "Measure a disk for io.cost, and print the policy.",
+	  "PATH is a directory on the disk, or a device that has a mounted file system: a\n"
+	  "file without a name is written and read there, which is gone at the end, however\n"
+	  "it ends. The disk is as busy as it can be meanwhile. Needs no daemon.\n",
+	  io_model_options, 1, 1, run_io_model },
 	{ "knobs", "[WORKLOAD]", "What berthd holds on the host, and what was there.", NULL, NULL,
 	  0, 1, run_knobs },
 	{ "plan", "[FILE]", "What a policy would change, without doing it.",
@@ -55,9 +89,10 @@ const struct command ctl_commands[] = {
 	{ "status", "", "Health, sources, plugins and last errors on a page.",
 	  "Exit code 1 if a source is down or the policy on disk is not valid.\n", NULL, 0, 0,
 	  run_status },
-	{ "top", "", "Workloads by use, refreshed in place.",
-	  "Keys: q quits; c, m, p and n sort by CPU, memory, pressure and name.\n", top_options, 0,
-	  0, run_top },
+	{ "top", "", "What workloads use and wait for, live.",
+	  "On a terminal the table stays and takes keys: h shows them, q quits. Else, or\n"
+	  "with -n 1, it is printed once. \"-\" is what this host does not tell.\n",
+	  top_options, 0, 0, run_top },
 	{ "version", "", "Versions of berthctl and of berthd.", NULL, NULL, 0, 0, run_version },
 	{ "workloads", "", "Workloads with their level and where it comes from.", NULL, NULL, 0, 0,
 	  run_workloads },

@@ -32,6 +32,25 @@ void ctl_error(const char *format, ...)
 	(void)fprintf(stderr, "berthctl: %s\n", text);
 }
 
+void ctl_say(const struct ctl *ctl, const char *format, ...)
+{
+	cleanup_free char *text = NULL;
+	va_list arguments;
+	int length;
+
+	va_start(arguments, format);
+	length = vasprintf(&text, format, arguments);
+	va_end(arguments);
+	if (length < 0) {
+		text = NULL;
+		return;
+	}
+	if (ctl->said)
+		strbuf_add(ctl->said, text);
+	else
+		ctl_error("%s", text);
+}
+
 int ctl_print(struct strbuf *page)
 {
 	if (strbuf_error(page)) {

@@ -23,6 +23,21 @@ const char *format_bytes(uint64_t bytes, char *text, size_t size)
 	return text;
 }
 
+const char *format_count(double count, char *text, size_t size)
+{
+	static const char units[] = "kMGTPE";
+	size_t unit = 0;
+
+	if (count < 999.5) {
+		(void)snprintf(text, size, "%.0f", count);
+		return text;
+	}
+	for (count /= 1000; count >= 999.5 && units[unit + 1]; unit++)
+		count /= 1000;
+	(void)snprintf(text, size, count < 9.95 ? "%.1f%c" : "%.0f%c", count, units[unit]);
+	return text;
+}
+
 const char *format_usec(uint64_t usec, char *text, size_t size)
 {
 	uint64_t seconds = usec / USEC_PER_SEC;

@@ -10,7 +10,7 @@
 #define GAP         2u
 #define CUT_LEAST   6u  /* a column is cut no narrower */
 #define WRAP_LEAST  24u /* and the wrapping one not: the screen then scrolls */
-#define COLUMNS_MAX 12u
+#define COLUMNS_MAX 16u
 #define TITLE_MAX   32u
 
 /* Bytes of the character at text: 1 to 4, or 0 if it is not UTF-8 or a control character. */
@@ -169,6 +169,7 @@ static void widths_find(const struct table *table, size_t screen, size_t *widths
 	for (size_t i = 0; i < table->count; i++)
 		widths[i % table->column_count] =
 			MAX(widths[i % table->column_count], text_width(table->cells[i].text));
+	widths[0] = MAX(widths[0], table->first_width);
 	for (size_t i = 0; i < table->column_count; i++)
 		total += widths[i] + (i ? GAP : 0);
 	if (screen)
@@ -240,6 +241,21 @@ void field_add(struct strbuf *page, const struct screen *screen, unsigned int in
 	strbuf_add_char(page, '\n');
 }
 
+void line_add(struct strbuf *page, const struct screen *screen, enum style style, const char *text)
+{
+	char *safe cleanup_free = strdup(text);
+	struct strbuf cut cleanup_strbuf = {};
+
+	if (!safe) {
+		page->error = -ENOMEM;
+		return;
+	}
+	(void)text_sanitize(safe);
+	cell_cut(&cut, safe, screen->width ? screen->width : SIZE_MAX, FIT_CUT, screen);
+	style_add(page, screen, style, strbuf_text(&cut));
+	strbuf_add_char(page, '\n');
+}
+
 static void row_add(struct strbuf *page, const struct table *table, const struct screen *screen,
 		    const struct table_cell *cells, const size_t *widths)
 {
@@ -273,6 +289,27 @@ static void row_add(struct strbuf *page, const struct table *table, const struct
 	strbuf_add_char(page, '\n');
 }
 
+/* Inverse from side to side; colours of cells would end it. */
+static void row_mark(struct strbuf *page, const struct table *table, const struct screen *screen,
+		     const struct table_cell *cells, const size_t *widths)
+{
+	struct screen plain = *screen;
+	struct strbuf row cleanup_strbuf = {};
+	size_t width;
+
+	plain.color = false;
+	row_add(&row, table, &plain, cells, widths);
+	if (strbuf_error(&row)) {
+		page->error = -ENOMEM;
+		return;
+	}
+	row.text[--row.length] = '\0';
+	width = text_width(row.text);
+	strbuf_addf(page, "\033[7m%s", row.text);
+	spaces_add(page, screen->width > width ? screen->width - width : 0);
+	strbuf_add(page, "\033[0m\n");
+}
+
 int table_render(const struct table *table, const struct screen *screen, struct strbuf *page)
 {
 	struct table_cell titles[COLUMNS_MAX] = {};
@@ -289,7 +326,13 @@ int table_render(const struct table *table, const struct screen *screen, struct 
 		titles[i] = (struct table_cell){ .text = texts[i], .style = STYLE_BOLD };
 	}
 	row_add(page, table, screen, titles, widths);
-	for (size_t i = 0; i < rows; i++)
-		row_add(page, table, screen, &table->cells[i * table->column_count], widths);
+	for (size_t i = 0; i < rows; i++) {
+		const struct table_cell *cells = &table->cells[i * table->column_count];
+
+		if (i + 1 == table->marked)
+			row_mark(page, table, screen, cells, widths);
+		else
+			row_add(page, table, screen, cells, widths);
+	}
 	return strbuf_error(page);
 }

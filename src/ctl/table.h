@@ -41,7 +41,10 @@ struct table {
 	size_t column_count;
 	struct table_cell *cells;
 	size_t count, capacity;
-	int error; /* 0 or -ENOMEM: remembered until table_render() */
+	size_t first_width; /* of the first column, whatever the rows need: a table that scrolls
+			       stands still */
+	size_t marked;      /* this row is shown inverse; 0: none */
+	int error;          /* 0 or -ENOMEM: remembered until table_render() */
 };
 
 void table_init(struct table *table, const struct table_column *columns, size_t count);
@@ -60,6 +63,8 @@ void style_add(struct strbuf *page, const struct screen *screen, enum style styl
  * under itself. Nothing for an empty text. */
 void field_add(struct strbuf *page, const struct screen *screen, unsigned int indent,
 	       const char *title, enum style style, const char *text);
+/* One line, safe for the terminal and cut to the screen. */
+void line_add(struct strbuf *page, const struct screen *screen, enum style style, const char *text);
 /* Columns that the text takes; control characters and broken UTF-8 become '?' in *text. */
 size_t text_sanitize(char *text);
 

@@ -7,176 +7,193 @@
 #include "client.h"
 #include "format.h"
 #include "macro.h"
+#include "settings.h"
 
-struct top_row {
-	const json_t *now;
-	bool rated;                                            /* there are two samples */
-	double cpu, throttled, cpu_some, memory_some, io_some; /* percent of the time between */
-	uint64_t memory_bytes;
-};
+/* A lower window is for the rows. */
+#define HEIGHT_WITH_HEAD 8u
 
-/* A counter that went back belongs to another life of the group. */
-static double rate_percent(const json_t *before, const json_t *now, const char *key, uint64_t usec)
+static void head_add(struct strbuf *page, const struct top_looks *looks,
+		     const struct screen *screen)
 {
-	uint64_t first = json_read_number(before, key), last = json_read_number(now, key);
-
-	return usec && last > first ? 100.0 * (double)(last - first) / (double)usec : 0;
-}
-
-static void row_fill(struct top_row *row, const json_t *before, const json_t *now)
-{
-	uint64_t first = json_read_number(before, "time_usec");
-	uint64_t last = json_read_number(now, "time_usec");
-	uint64_t usec = first && last > first ? last - first : 0;
-
-	row->now = now;
-	row->memory_bytes = json_read_number(now, "memory_bytes");
-	row->rated = usec > 0;
-	row->cpu = rate_percent(before, now, "cpu_usage_usec", usec);
-	row->throttled = rate_percent(before, now, "cpu_throttled_usec", usec);
-	row->cpu_some = rate_percent(before, now, "cpu_some_usec", usec);
-	row->memory_some = rate_percent(before, now, "memory_some_usec", usec);
-	row->io_some = rate_percent(before, now, "io_some_usec", usec);
-}
-
-static int compare_double(double a, double b)
-{
-	return (a < b) - (a > b);
-}
-
-static int compare_name(const struct top_row *a, const struct top_row *b)
-{
-	int order =
-		strcmp(json_read_text(a->now, "namespace"), json_read_text(b->now, "namespace"));
-
-	return order ? order
-		     : strcmp(json_read_text(a->now, "name"), json_read_text(b->now, "name"));
-}
-
-/* The largest first; equal ones by name, so that a calm table stands still. */
-static int row_compare(const void *left, const void *right, void *data)
-{
-	const struct top_row *a = left, *b = right;
-	const enum top_sort *sort = data;
-	int order = 0;
-
-	if (*sort == TOP_CPU)
-		order = compare_double(a->cpu, b->cpu);
-	else if (*sort == TOP_MEMORY)
-		order = (a->memory_bytes < b->memory_bytes) - (a->memory_bytes > b->memory_bytes);
-	else if (*sort == TOP_PRESSURE)
-		order = compare_double(a->cpu_some + a->memory_some + a->io_some,
-				       b->cpu_some + b->memory_some + b->io_some);
-	return order ? order : compare_name(a, b);
-}
-
-static void id_key(const json_t *workload, char *text, size_t size)
-{
-	(void)snprintf(text, size, "%llu", (unsigned long long)json_read_number(workload, "id"));
-}
-
-static json_t *by_id(const json_t *answer)
-{
-	json_t *map = json_object(), *workload;
-	size_t i;
-
-	json_array_foreach(json_read(answer, "workloads"), i, workload)
-	{
-		char key[32];
-
-		id_key(workload, key, sizeof(key));
-		(void)json_object_set(map, key, workload);
-	}
-	return map;
-}
-
-static void head_add(struct strbuf *page, const json_t *before, const json_t *now)
-{
-	const json_t *node = json_read(now, "node"), *old = json_read(before, "node");
+	const json_t *node = json_read(looks->now, "node"), *old = json_read(looks->before, "node");
 	uint64_t total =
 		json_read_number(node, "cpu_total_usec") - json_read_number(old, "cpu_total_usec");
+	uint64_t busy =
+		json_read_number(node, "cpu_busy_usec") - json_read_number(old, "cpu_busy_usec");
 	uint64_t memory = json_read_number(node, "memory_total_bytes");
 	uint64_t available = json_read_number(node, "memory_available_bytes");
+	struct strbuf line cleanup_strbuf = {};
 	char used[16], all[16];
 
-	strbuf_addf(page, "node: %llu CPUs", (unsigned long long)json_read_number(node, "cpus"));
-	if (old && total)
-		strbuf_addf(page, " %.0f%% busy", rate_percent(old, node, "cpu_busy_usec", total));
-	strbuf_addf(page, ", memory %s of %s, %zu workloads\n",
+	strbuf_addf(&line, "node: %llu CPUs", (unsigned long long)json_read_number(node, "cpus"));
+	if (old && total && busy <= total)
+		strbuf_addf(&line, " %.0f%% busy", 100.0 * (double)busy / (double)total);
+	strbuf_addf(&line, ", memory %s of %s, %zu workloads",
 		    format_bytes(memory - MIN(available, memory), used, sizeof(used)),
 		    format_bytes(memory, all, sizeof(all)),
-		    json_array_size(json_read(now, "workloads")));
-	if (json_read(node, "cpu_pressure_percent"))
-		strbuf_addf(page, "pressure of 10 s: cpu %.1f%%, memory %.1f%%, io %.1f%%\n",
-			    json_real_value(json_read(node, "cpu_pressure_percent")),
-			    json_real_value(json_read(node, "memory_pressure_percent")),
-			    json_real_value(json_read(node, "io_pressure_percent")));
+		    json_array_size(json_read(looks->now, "workloads")));
+	line_add(page, screen, STYLE_NONE, strbuf_text(&line));
+	if (!json_read(node, "cpu_pressure_percent"))
+		return;
+	strbuf_clear(&line);
+	strbuf_addf(&line, "pressure of 10 s: cpu %.1f%%, memory %.1f%%, io %.1f%%",
+		    json_real_value(json_read(node, "cpu_pressure_percent")),
+		    json_real_value(json_read(node, "memory_pressure_percent")),
+		    json_real_value(json_read(node, "io_pressure_percent")));
+	line_add(page, screen, STYLE_NONE, strbuf_text(&line));
+}
+
+int top_plain(const struct top_looks *looks, const struct top_list *list,
+	      const struct top_state *state, const struct screen *screen, struct strbuf *page)
+{
+	head_add(page, looks, screen);
 	strbuf_add_char(page, '\n');
+	return top_table(list, state->view, 0, list->count, SIZE_MAX, screen, page);
 }
 
-static void percent_add(struct table *table, const struct top_row *row, double percent)
+static void tabs_add(struct strbuf *page, const struct top_state *state,
+		     const struct screen *screen)
 {
-	if (!row->rated)
-		table_add(table, STYLE_DIM, "-");
-	else if (percent >= 0.05)
-		table_add(table, STYLE_NONE, percent < 9.95 ? "%.1f" : "%.0f", percent);
-	else
-		table_add(table, STYLE_DIM, "0");
+	struct strbuf line cleanup_strbuf = {};
+
+	for (enum top_view view = 0; view < TOP_VIEWS; view++)
+		strbuf_addf(&line, state->view == view ? "[%d %s] " : " %d %s  ", (int)view + 1,
+			    top_view_name(view));
+	line_add(page, screen, STYLE_BOLD, strbuf_text(&line));
 }
 
-static void row_add(struct table *table, const struct top_row *row)
+/* What is shown and how, and the keys that a newcomer needs; or what is being typed; or why the
+ * numbers are old. */
+static void foot_add(struct strbuf *page, const struct top_looks *looks,
+		     const struct top_list *list, const struct top_state *state,
+		     const struct screen *screen)
 {
-	const char *level = json_read_text(row->now, "qos");
-	struct strbuf did cleanup_strbuf = {};
-	const json_t *written;
-	char name[512], memory[16];
-	size_t i;
+	struct strbuf line cleanup_strbuf = {};
 
-	json_array_foreach(json_read(row->now, "written"), i, written)
-		strbuf_addf(&did, "%s%s", i ? " " : "", json_string_value(written));
-	table_add(table, STYLE_NONE, "%s",
-		  format_name(json_read_text(row->now, "namespace"),
-			      json_read_text(row->now, "name"), name, sizeof(name)));
-	table_add(table, style_of(level), "%s", level);
-	percent_add(table, row, row->cpu);
-	table_add(table, STYLE_NONE, "%s", format_bytes(row->memory_bytes, memory, sizeof(memory)));
-	percent_add(table, row, row->cpu_some);
-	percent_add(table, row, row->memory_some);
-	percent_add(table, row, row->io_some);
-	percent_add(table, row, row->throttled);
-	table_add(table, STYLE_NONE, "%s", strbuf_text(&did));
-}
-
-int top_page(const json_t *before, const json_t *now, enum top_sort sort, size_t rows,
-	     const struct screen *screen, struct strbuf *page)
-{
-	static const struct table_column columns[] = {
-		{ "WORKLOAD", FIT_CUT_FRONT, false }, { "LEVEL", FIT_FIXED, false },
-		{ "CPU%", FIT_FIXED, true },          { "MEM", FIT_FIXED, true },
-		{ "PCPU", FIT_FIXED, true },          { "PMEM", FIT_FIXED, true },
-		{ "PIO", FIT_FIXED, true },           { "THR%", FIT_FIXED, true },
-		{ "BERTH WROTE", FIT_CUT, false },
-	};
-	struct table table cleanup_table = {};
-	struct top_row *sorted cleanup_free = NULL;
-	json_auto_t *old = by_id(before);
-	const json_t *list = json_read(now, "workloads"), *workload;
-	size_t i, count = json_array_size(list);
-
-	sorted = calloc(count + 1, sizeof(*sorted));
-	if (!sorted || !old)
-		return -ENOMEM;
-	json_array_foreach(list, i, workload)
-	{
-		char key[32];
-
-		id_key(workload, key, sizeof(key));
-		row_fill(&sorted[i], json_object_get(old, key), workload);
+	if (state->typing) {
+		strbuf_addf(&line, "/%s_   Enter keeps it, Esc clears it", state->filter);
+		line_add(page, screen, STYLE_BOLD, strbuf_text(&line));
+		return;
 	}
-	qsort_r(sorted, count, sizeof(*sorted), row_compare, &sort);
-	head_add(page, before, now);
-	table_init(&table, columns, ARRAY_SIZE(columns));
-	for (i = 0; i < MIN(count, rows); i++)
-		row_add(&table, &sorted[i]);
-	return table_render(&table, screen, page);
+	if (*looks->trouble) {
+		line_add(page, screen, STYLE_BAD, looks->trouble);
+		return;
+	}
+	strbuf_add(&line, "h help  q quit  / filter  ");
+	if (list)
+		strbuf_addf(&line, "| %zu of %zu by %s%s", list->count, list->total,
+			    top_sort_name(state->sort), state->reversed ? ", least first" : "");
+	else
+		strbuf_add(&line, "Esc back  Up and Down scroll");
+	if (list && state->level != TOP_LEVEL_ALL)
+		strbuf_addf(&line, ", %s", qos_name((enum qos_level)state->level));
+	if (list && state->containers)
+		strbuf_add(&line, ", containers");
+	if (list && state->filter[0])
+		strbuf_addf(&line, ", /%s", state->filter);
+	line_add(page, screen, STYLE_DIM, strbuf_text(&line));
+}
+
+static size_t lines_of(const struct strbuf *text)
+{
+	size_t lines = 0;
+
+	for (size_t i = 0; i < text->length; i++)
+		lines += text->text[i] == '\n';
+	return lines;
+}
+
+/* The selected row stays on the screen, and no place is left free below the last row. */
+static void window_move(const struct top_list *list, struct top_state *state)
+{
+	size_t selected = top_list_selected(list, state);
+	size_t last = list->count > state->visible ? list->count - state->visible : 0;
+
+	if (selected < list->count && selected < state->first)
+		state->first = selected;
+	else if (selected < list->count && selected >= state->first + state->visible)
+		state->first = selected - state->visible + 1;
+	state->first = MIN(state->first, last);
+}
+
+int top_screen(const struct top_looks *looks, const struct top_list *list, struct top_state *state,
+	       const struct screen *screen, size_t height, struct strbuf *page)
+{
+	size_t used;
+
+	if (height >= HEIGHT_WITH_HEAD)
+		head_add(page, looks, screen);
+	tabs_add(page, state, screen);
+	used = lines_of(page) + 2; /* titles and foot */
+	state->visible = height > used ? height - used : 1;
+	window_move(list, state);
+	if (list->count == 0)
+		line_add(page, screen, STYLE_NONE,
+			 list->total ? "No workload fits: Esc clears the filter, l the level."
+				     : "No workload yet.");
+	else if (top_table(list, state->view, state->first, state->visible,
+			   top_list_selected(list, state), screen, page) < 0)
+		return -ENOMEM;
+	/* The foot stays at the bottom. */
+	for (used = lines_of(page); used + 1 < height; used++)
+		strbuf_add_char(page, '\n');
+	foot_add(page, looks, list, state, screen);
+	return strbuf_error(page);
+}
+
+int top_scrolled(const struct top_looks *looks, const struct strbuf *text, struct top_state *state,
+		 const struct screen *screen, size_t height, struct strbuf *page)
+{
+	size_t lines = lines_of(text), place = height > 1 ? height - 1 : 1;
+	const char *from = strbuf_text(text);
+
+	state->visible = place;
+	state->scroll = MIN(state->scroll, lines > place ? lines - place : 0);
+	for (size_t i = 0; i < state->scroll; i++)
+		from = strchr(from, '\n') + 1;
+	for (size_t i = 0; i < place; i++) {
+		const char *end = strchr(from, '\n');
+
+		strbuf_add_bytes(page, from, end ? (size_t)(end - from) : 0);
+		strbuf_add_char(page, '\n');
+		from = end ? end + 1 : from;
+	}
+	foot_add(page, looks, NULL, state, screen);
+	return strbuf_error(page);
+}
+
+int top_help(const struct screen *screen, struct strbuf *page)
+{
+	static const struct {
+		const char *keys, *text;
+	} rows[] = {
+		{ "1 to 5, Tab", "overview, pressure by cause, memory, io, what Berth did" },
+		{ "Up, Down", "select a workload (j and k, too); PgUp, PgDn, Home, End" },
+		{ "Enter", "why is it slow, and what Berth did about it; Esc goes back" },
+		{ "c m t n", "sort by CPU, memory, throttling, name" },
+		{ "p i a", "sort by memory pressure, IO pressure, any pressure" },
+		{ "r", "reverse the order" },
+		{ "/", "show names with this text only; Esc shows all again" },
+		{ "l", "one level only: the next one, then all again" },
+		{ "C", "containers beside their pods" },
+		{ "q", "quit" },
+		{ "", "" },
+		{ "CPU%", "100 is one CPU; -: this host does not tell" },
+		{ "PCPU PMEM PIO", "percent of the time in which something of it waited" },
+		{ "THR%", "of the periods of its CPU limit, those that throttled it" },
+		{ "CGRP GLOB", "reclaimed memory: at its own limit; because the node is short" },
+		{ "COMP ASYN", "compaction; reclaim in the background of its group" },
+		{ "SWAP OTHR", "pages swapped out; page cache that was evicted and came back" },
+		{ "CFS QOS", "held by its own CPU limit; by workloads of a higher level" },
+		{ "REFLT MAJOR", "evicted pages that came back; faults that read: in a second" },
+	};
+
+	line_add(page, screen, STYLE_BOLD, "berthctl top: what workloads use and wait for");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct strbuf line cleanup_strbuf = {};
+
+		strbuf_addf(&line, "  %-14s %s", rows[i].keys, rows[i].text);
+		line_add(page, screen, STYLE_NONE, strbuf_text(&line));
+	}
+	return strbuf_error(page);
 }

@@ -90,6 +90,17 @@ class Groups:
     def write(self, group, knob, value, controller="cpu"):
         (self.path(controller, group) / knob).write_text(value)
 
+    def hold(self, group, size):
+        """A process in the group that touches so many bytes, and then does nothing."""
+        code = f"import signal; x = b'x' * {size}; signal.pause()"
+        paths = [self.path(controller, group) / "cgroup.procs" for controller in self.mounts]
+
+        def enter():
+            for path in paths:
+                path.write_text(str(os.getpid()))
+
+        return subprocess.Popen([sys.executable, "-c", code], preexec_fn=enter)
+
     @property
     def weight(self):
         return "cpu.weight" if self.version == 2 else "cpu.shares"
@@ -122,6 +133,7 @@ class Daemon:
         self.log = self.directory / "log"
         self.process = None
         self.user = None  # runs as another one than the test
+        self.pass_fds = ()
         self.write_policy(policy)
 
     def write_policy(self, policy):
@@ -146,6 +158,7 @@ class Daemon:
             self.process = subprocess.Popen(
                 self.command("--log-level", level, *options), stdout=log, stderr=log,
                 stdin=subprocess.DEVNULL, user=self.user, group=self.user,
+                pass_fds=self.pass_fds,
                 extra_groups=None if self.user is None else [],
                 env={**os.environ, "NOTIFY_SOCKET": str(notify), **self.env})
 
@@ -188,8 +201,8 @@ class Daemon:
             fail(f"SIGTERM did not end berthd within {timeout} s")
             return -1
 
-    def restore(self):
-        return subprocess.run(self.command("--restore"), capture_output=True, text=True, check=False)
+    def restore(self, *options):
+        return subprocess.run(self.command("--restore", *options), capture_output=True, text=True, check=False)
 
     def ctl(self, *arguments):
         return subprocess.run([str(self.build / "src/ctl/berthctl"), "--socket",
@@ -237,6 +250,19 @@ class Daemon:
         if error and error[0] and not issubclass(error[0], SystemExit):
             print(self.log_text()[-4000:])
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def killed_at_every_step(daemon, run_once, most):
+    """Each step at which berthd was killed; run_once(STEP): true when it got through without."""
+    step = 0
+    while not run_once(step + 1):
+        step += 1
+        check(daemon.process.returncode == -signal.SIGKILL,
+              f"step {step}: it ended with {daemon.process.returncode}:\n"
+              f"{daemon.log_text()[-2000:]}")
+        check(step < most, "it never gets through")
+        del daemon.env["BERTH_FAILPOINT"]
+        yield step
 
 
 def claimed_or_original(daemon, groups, names, knob, originals):

@@ -189,7 +189,7 @@ def test_signals_during_the_start_are_kept(build):
     with Daemon(build, POLICY) as daemon:
         daemon.spawn(*NO_CGROUPS)
         # The lock is taken after the signals are blocked.
-        wait_until(lambda: (daemon.runtime / "berthd.lock").exists() or
+        wait_until(lambda: (daemon.runtime / "berthd.pid").exists() or
                    daemon.process.poll() is not None, "the start")
         daemon.process.send_signal(signal.SIGHUP)
         daemon.process.send_signal(signal.SIGTERM)
@@ -200,7 +200,7 @@ def test_signals_during_the_start_are_kept(build):
 def test_policy_written_during_the_start_is_taken(build):
     with Daemon(build, POLICY) as daemon:
         daemon.spawn(*NO_CGROUPS)
-        wait_until(lambda: (daemon.runtime / "berthd.lock").exists(), "the lock")
+        wait_until(lambda: (daemon.runtime / "berthd.pid").exists(), "the lock")
         daemon.write_policy(DRY)
         check(daemon.wait_notify("READY=1"), "berthd ended")
         wait_until(lambda: is_dry(daemon), "the policy that was written during the start")

@@ -16,6 +16,10 @@ CASES = [
      "berth.yaml:1:30: plugins.colocation.cpu.weigh", ""),
     ("plugin's name", "plugins: {colocatoin: {}}\n", "berth.yaml:1:11: plugins.colocatoin",
      "colocation"),
+    ("the daemon's key and a plugin's", "dry_runn: true\nplugins: {colocation: {cpu: {weigh: 1}}}\n",
+     "berth.yaml:2:30: plugins.colocation.cpu.weigh", ""),
+    ("two plugins", "plugins: {exporter: {x: 1}, colocation: {cpu: {weigh: 1}}}\n",
+     "berth.yaml:1:48: plugins.colocation.cpu.weigh", "plugins.exporter.x"),
 ]
 
 

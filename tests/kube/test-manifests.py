@@ -81,12 +81,34 @@ def check_daemonset(kube):
     within(wanted, pod, "spec.template.spec")
 
 
+def check_patches(kube):
+    """The API merges them as kustomize does: nothing of the DaemonSet is lost."""
+    path = f"/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets/berth"
+
+    def shape():
+        pod = kube.call("GET", path)["spec"]["template"]["spec"]
+        container = pod["containers"][0]
+        return (pod.get("hostNetwork", False), set(container["securityContext"]["capabilities"]["add"]),
+                {mount["mountPath"] for mount in container["volumeMounts"]},
+                {volume["name"] for volume in pod["volumes"]})
+
+    _, capabilities, paths, volumes = shape()
+    for name in ("patch-network.yaml", "patch-cache.yaml"):
+        patch = rig.load(MANIFESTS / name)[0]
+        kube.call("PATCH", path, {"spec": patch["spec"]},
+                  {"Content-Type": "application/strategic-merge-patch+json"})
+    wanted = (True, capabilities | {"NET_ADMIN"}, paths | {"/sys/fs/bpf", "/sys/fs/resctrl"},
+              volumes | {"bpf", "resctrl"})
+    check(shape() == wanted, f"patched it is {shape()}, not {wanted}")
+
+
 def main():
     arguments()
     with kube_cluster() as kube:
         for name in rig.load(MANIFESTS / "kustomization.yaml")[0]["resources"]:
             kube.create(rig.load(MANIFESTS / name))
         check_daemonset(kube)
+        check_patches(kube)
         kube.pod("web")
         token = kube.token(NAMESPACE, "berth")
         wait_until(lambda: kube.request("GET", ON_NODE, token=token)[0] == 200, "RBAC holds", 30)

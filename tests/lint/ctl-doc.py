@@ -37,7 +37,7 @@ def main():
     errors = []
 
     page = help_of(berthctl)
-    commands = re.findall(r"^  ([a-z]+) ", section(page, "Commands"), re.MULTILINE)
+    commands = re.findall(r"^  ([a-z-]+) ", section(page, "Commands"), re.MULTILINE)
     wanted = {"": options_of(page, "Options")}
     for command in commands:
         wanted[command] = options_of(help_of(berthctl, command), "Options of this command")
@@ -51,7 +51,7 @@ def main():
     if sorted(offered) != sorted(commands):
         errors.append(f"completion offers {offered}, berthctl has {commands}")
     described = re.search(r"^\.SH COMMANDS\n(.*?)^\.SH", man, re.MULTILINE | re.DOTALL)
-    entries = re.findall(r"^\.TP\n\.B\w* ([a-z]+)", described.group(1) if described else "",
+    entries = re.findall(r"^\.TP\n\.B\w* ([a-z][a-z-]*)", described.group(1) if described else "",
                          re.MULTILINE)
     if entries != commands:
         errors.append(f"man page describes {entries}, berthctl has {commands}")

@@ -15,19 +15,20 @@ MAY = {
     "agentd/kube": ["common", "agentd/limit"],
     "agentd/source": ["common", "agentd/limit", "agentd/settings", "agentd/workload",
                       "agentd/kube", "agentd/worker"],
-    "agentd/telemetry": ["common", "agentd/limit"],
+    "agentd/telemetry": ["common", "agentd/limit", "agentd/worker"],
     "agentd/actuator": ["common", "agentd/limit", "agentd/worker"],
     "agentd/metrics": ["common", "agentd/limit"],
     "agentd/plugin": ["common", "agentd/limit", "agentd/settings", "agentd/workload",
                       "agentd/telemetry", "agentd/actuator", "agentd/metrics", "agentd/worker"],
     "agentd/api": ["common", "agentd/limit", "agentd/settings", "agentd/workload",
                    "agentd/source", "agentd/telemetry", "agentd/actuator", "agentd/metrics",
-                   "agentd/plugin"],
-    # berthctl talks to the daemon over its socket; only `check` shares code: the policy's reader.
-    "ctl": ["common", "agentd/limit", "agentd/settings", "agentd/plugin"],
+                   "agentd/plugin", "agentd/worker"],
+    # berthctl talks to the daemon over its socket; only `check` shares code: the readers of the
+    # policy and of the web config (api/web-check.h).
+    "ctl": ["common", "agentd/limit", "agentd/settings", "agentd/plugin", "agentd/api"],
 }
-DAEMON = {"daemon", "daemon-internal", "daemon-sources", "main", "reload", "incident", "instance", "config-watch",
-          "failpoint", "trim"}
+DAEMON = {"daemon", "daemon-internal", "daemon-page", "daemon-socket", "daemon-sources", "main", "reload", "incident", "instance",
+          "config-watch", "failpoint", "listener", "trim", "evictor"}
 
 
 def layer_of(path):
@@ -50,7 +51,8 @@ def layer_of(path):
 
 
 def resolve(source, name, root):
-    for base in (source.parent, root / "common", root / "agentd", root / "ctl"):
+    own = [root / "plugins" / source.relative_to(root).parts[1]] if "plugins" in source.parts else []
+    for base in (source.parent, *own, root / "common", root / "agentd", root / "ctl"):
         path = base / name
         if path.exists():
             return path.resolve().relative_to(root.resolve())

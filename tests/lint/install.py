@@ -11,17 +11,24 @@ import tempfile
 EXPECTED = {
     "bindir": ["berthctl"],
     "sbindir": ["berthd"],
-    "libdir": ["berth/colocation.so"],
+    "libdir": ["berth/colocation.so", "berth/exporter.so"],
     "includedir": ["berth/berth-plugin.h"],
     "mandir": ["man1/berthctl.1", "man5/berth.yaml.5", "man8/berthd.8"],
     "datadir": ["bash-completion/completions/berthctl",
+                "doc/berth/web-config.example.yaml",
                 *(f"doc/berth/kubernetes/{name}.yaml" for name in (
-                    "configmap", "daemonset", "kustomization", "namespace", "rbac-kubelet", "rbac",
-                    "serviceaccount"))],
+                    "configmap", "daemonset", "kustomization", "namespace", "patch-cache",
+                    "patch-network", "rbac-kubelet", "rbac",
+                    "serviceaccount")),
+                "berth/grafana/berth.json",
+                *(f"berth/prometheus/{name}" for name in (
+                    "berth.alerts.yaml", "berth.rules.yaml", "compat-cadvisor.rules.yaml",
+                    "podmonitor.yaml", "prometheus.yml", "prometheus-kubernetes.yml",
+                    "prometheus-tls.yml"))],
     "sysconfdir": ["berth/berth.yaml", "berth/berth.d/README"],
 }
 # Where systemd looks below /usr and /usr/local alike, whatever libdir is.
-SYSTEMD = ["systemd/system/berthd.service", "systemd/system/berth-restore.service",
+SYSTEMD = ["systemd/system/berthd.service", "systemd/system/berthd.socket", "systemd/system/berth-restore.service",
            "sysusers.d/berth.conf", "tmpfiles.d/berth.conf"]
 
 

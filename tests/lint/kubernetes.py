@@ -13,19 +13,22 @@ import subprocess
 import sys
 import tempfile
 
-OPT_IN = {"rbac-kubelet.yaml"}
+PATCHES = {"patch-network.yaml", "patch-cache.yaml"}
+OPT_IN = {"rbac-kubelet.yaml", *PATCHES}
 MAY = {("", "pods"): {"get", "list", "watch"}, ("", "events"): {"create"},
        ("", "pods/eviction"): {"create"}}
 MAY_KUBELET = {("", "nodes/proxy"): {"get"}}
-CAPABILITIES = {"DAC_OVERRIDE", "KILL", "SYS_PTRACE"}
+CAPABILITIES = {"DAC_OVERRIDE", "KILL", "SYS_PTRACE", "BPF", "PERFMON", "SYSLOG"}
 # Node's path: read-only
 HOST_PATHS = {"/sys/fs/cgroup": False, "/run/berth": False, "/var/lib/berth": False,
               "/run/dbus": True}
 # Which package of the image has what the programs are linked to; None: the base image has it.
 LIBRARIES = {"libc.so.6": None, "libm.so.6": None, "libgcc_s.so.1": None,
              "libsystemd.so.0": "libsystemd0", "libyaml-0.so.2": "libyaml-0-2",
-             "libmicrohttpd.so.12": "libmicrohttpd12", "libjansson.so.4": "libjansson4",
-             "libcurl.so.4": "libcurl4"}
+             "libgnutls.so.30": "libgnutls30", "libcrypt.so.1": "libcrypt1",
+              "libisal.so.2": "libisal2", "libbpf.so.1": "libbpf1",
+              "libmicrohttpd.so.12": "libmicrohttpd12", "libjansson.so.4": "libjansson4",
+              "libcurl.so.4": "libcurl4"}
 # Loaded at run time by src/common/http-load.c.
 LOADED = {"libcurl4"}
 
@@ -103,6 +106,39 @@ def check_mounts(report, pod, container, policy):
     report.expect(len(config) == 1 and config[0]["configMap"]["name"] == policy and
                   mounts[config[0]["name"]]["mountPath"] == "/etc/berth/berth.d",
                   "daemonset.yaml: the ConfigMap is not at /etc/berth/berth.d")
+
+
+def check_patches(report, root, files, daemonset):
+    """Each adds what it says and nothing else, and kustomization.yaml has its line, commented out."""
+    wanted = {"patch-network.yaml": ({"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet"},
+                                     ["NET_ADMIN"], {"/sys/fs/bpf": True}),
+              "patch-cache.yaml": ({}, [], {"/sys/fs/resctrl": False})}
+    text = (root / "conf/kubernetes/kustomization.yaml").read_text()
+    added = daemonset["spec"]["template"]["spec"]["containers"][0]["securityContext"][
+        "capabilities"]["add"]
+    report.expect("patches" not in files["kustomization.yaml"][0], "kustomization.yaml: a patch is on")
+    for name, (keys, capabilities, paths) in wanted.items():
+        patch = files[name][0]
+        pod = patch["spec"]["template"]["spec"]
+        container = pod["containers"][0]
+        report.expect(f"#patches:\n" in text and f"#  - path: {name} #" in text,
+                      f"kustomization.yaml: no line for {name}")
+        report.expect(all(patch[key] == daemonset[key] for key in ("apiVersion", "kind")) and
+                      all(value == daemonset["metadata"][key]
+                          for key, value in patch["metadata"].items()), f"{name}: of what?")
+        report.expect({key: value for key, value in pod.items()
+                       if key not in ("containers", "volumes")} == keys, f"{name}: {pod}")
+        context = container.get("securityContext", {})
+        report.expect(context == ({"capabilities": {"add": [*added, *capabilities]}}
+                                  if capabilities else {}), f"{name}: {context}")
+        report.expect(set(container) <= {"name", "securityContext", "volumeMounts"} and
+                      container["name"] == "berthd", f"{name}: {container}")
+        found = {}
+        for volume, mount in zip(pod["volumes"], container["volumeMounts"]):
+            report.expect(volume["name"] == mount["name"] and
+                          volume["hostPath"]["path"] == mount["mountPath"], f"{name}: {mount}")
+            found[mount["mountPath"]] = mount.get("readOnly", False)
+        report.expect(found == paths, f"{name}: host paths {found}")
 
 
 def check_ports(report, root, berthd, options, template):
@@ -221,6 +257,7 @@ def main(source, berthd, plugin_dir=None):
     report.expect({"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
                   in pod["containers"][0]["env"], "daemonset.yaml: no NODE_NAME")
     check_security(report, pod, pod["containers"][0])
+    check_patches(report, root, files, daemonset)
     check_mounts(report, pod, pod["containers"][0], policy["metadata"]["name"])
     check_ports(report, root, berthd, options, template)
     check_policy(report, root, berthd, options, policy["data"])

@@ -109,6 +109,7 @@ static int plugin_begin(struct fake_agent *fake)
 
 	if (r < 0) {
 		fake_agent_drop(fake, 0, true);
+		(void)fake_agent_publish(&fake->agent, NULL, 0, NULL);
 		config_free(fake, TAKE_PTR(fake->config));
 		return r;
 	}
@@ -166,6 +167,7 @@ void fake_agent_stop(struct fake_agent *fake)
 	for (size_t i = 0; i < fake->action_count; i++)
 		fake->actions[i].finished = true;
 	fake_agent_drop(fake, 0, true);
+	(void)fake_agent_publish(&fake->agent, NULL, 0, NULL);
 	config_free(fake, TAKE_PTR(fake->config));
 }
 
@@ -358,14 +360,27 @@ size_t fake_agent_sources(const struct fake_agent *fake)
 	return count;
 }
 
-bool fake_agent_metric(const struct fake_agent *fake, const char *name, uint64_t workload,
-		       double *ret)
+static bool series_get(const struct fake_agent *fake, const char *name, uint64_t workload,
+		       const char *labels, double *ret)
 {
 	for (size_t i = 0; i < fake->series_count; i++)
 		if (fake->series[i].workload == workload &&
+		    strcmp(fake->series[i].labels, labels) == 0 &&
 		    strcmp(fake->metrics[fake->series[i].metric].name, name) == 0) {
 			*ret = fake->series[i].value;
 			return true;
 		}
 	return false;
+}
+
+bool fake_agent_metric(const struct fake_agent *fake, const char *name, uint64_t workload,
+		       double *ret)
+{
+	return series_get(fake, name, workload, "", ret);
+}
+
+bool fake_agent_metric_labels(const struct fake_agent *fake, const char *name, const char *labels,
+			      double *ret)
+{
+	return series_get(fake, name, 0, labels, ret);
 }

@@ -91,6 +91,8 @@ static int fake_watch(struct agent *agent, int fd, uint32_t epoll_events,
 
 	if (fd < 0 || !fn)
 		return -EINVAL;
+	if (fake_of(agent)->watch_error)
+		return fake_of(agent)->watch_error;
 	r = source_add(fake_of(agent), &source);
 	if (r < 0)
 		return r;
@@ -120,11 +122,14 @@ static int fake_work(struct agent *agent, int (*fn)(void *job),
 	return 0;
 }
 
-static struct fake_claim *claim_find(struct fake_agent *fake, struct berth_target target,
-				     enum knob knob)
+/* part: NULL any. */
+static struct fake_claim *claim_find(struct fake_agent *fake, const char *part,
+				     struct berth_target target, uint64_t device, enum knob knob)
 {
 	for (size_t i = 0; i < fake->claim_count; i++)
-		if (fake->claims[i].knob == knob && target_same(fake->claims[i].target, target))
+		if (fake->claims[i].knob == knob && fake->claims[i].device == device &&
+		    (!part || strcmp(fake->claims[i].part, part) == 0) &&
+		    target_same(fake->claims[i].target, target))
 			return &fake->claims[i];
 	return NULL;
 }
@@ -147,10 +152,10 @@ static int claim_check(struct fake_agent *fake, struct berth_target target, enum
 	return fake->knob_off[knob] ? -EOPNOTSUPP : 0;
 }
 
-static int fake_claim(struct agent *agent, struct berth_target target, enum knob knob,
-		      const struct knob_value *value, uint64_t lease_usec, const char *reason)
+static int part_claim(struct fake_agent *fake, const char *part, struct berth_target target,
+		      uint64_t device, enum knob knob, const struct knob_value *value,
+		      uint64_t lease_usec, const char *reason)
 {
-	struct fake_agent *fake = fake_of(agent);
 	struct fake_claim *claim;
 	int r;
 
@@ -158,10 +163,12 @@ static int fake_claim(struct agent *agent, struct berth_target target, enum knob
 	r = claim_check(fake, target, knob);
 	if (r < 0)
 		return r;
-	claim = claim_find(fake, target, knob);
+	claim = claim_find(fake, part, target, device, knob);
 	if (!claim)
 		claim = GROW(fake->claims, fake->claim_count);
+	copy(claim->part, sizeof(claim->part), part);
 	claim->target = target;
+	claim->device = device;
 	claim->knob = knob;
 	claim->number = value->number;
 	claim->lease_usec = lease_usec;
@@ -170,10 +177,30 @@ static int fake_claim(struct agent *agent, struct berth_target target, enum knob
 	return 0;
 }
 
-static void fake_unclaim(struct agent *agent, struct berth_target target, enum knob knob)
+static int fake_claim_device(struct agent *agent, struct berth_target target, uint64_t device,
+			     enum knob knob, const struct knob_value *value, uint64_t lease_usec,
+			     const char *reason)
 {
-	struct fake_agent *fake = fake_of(agent);
-	const struct fake_claim *claim = claim_find(fake, target, knob);
+	return part_claim(fake_of(agent), "", target, device, knob, value, lease_usec, reason);
+}
+
+static int fake_claim_as(struct agent *agent, const char *part, struct berth_target target,
+			 enum knob knob, const struct knob_value *value, uint64_t lease_usec,
+			 const char *reason)
+{
+	return part_claim(fake_of(agent), part, target, 0, knob, value, lease_usec, reason);
+}
+
+static int fake_claim(struct agent *agent, struct berth_target target, enum knob knob,
+		      const struct knob_value *value, uint64_t lease_usec, const char *reason)
+{
+	return fake_claim_device(agent, target, 0, knob, value, lease_usec, reason);
+}
+
+static void part_unclaim(struct fake_agent *fake, const char *part, struct berth_target target,
+			 uint64_t device, enum knob knob)
+{
+	const struct fake_claim *claim = claim_find(fake, part, target, device, knob);
 
 	fake->unclaim_calls++;
 	if (!claim)
@@ -182,14 +209,34 @@ static void fake_unclaim(struct agent *agent, struct berth_target target, enum k
 	SHRINK(fake->claims, fake->claim_count, (size_t)(claim - fake->claims));
 }
 
+static void fake_unclaim_device(struct agent *agent, struct berth_target target, uint64_t device,
+				enum knob knob)
+{
+	part_unclaim(fake_of(agent), "", target, device, knob);
+}
+
+static void fake_unclaim_as(struct agent *agent, const char *part, struct berth_target target,
+			    enum knob knob)
+{
+	part_unclaim(fake_of(agent), part, target, 0, knob);
+}
+
+static void fake_unclaim(struct agent *agent, struct berth_target target, enum knob knob)
+{
+	fake_unclaim_device(agent, target, 0, knob);
+}
+
 static int fake_knob_available(struct agent *agent, enum knob knob, const char **ret_reason)
 {
 	const struct fake_agent *fake = fake_of(agent);
 
 	if (knob < 0 || knob >= KNOB_MAX)
 		return -EINVAL;
-	if (!fake->knob_off[knob])
+	if (!fake->knob_off[knob]) {
+		if (ret_reason)
+			*ret_reason = fake->knob_reason[knob] ? fake->knob_reason[knob] : "";
 		return 1;
+	}
 	if (ret_reason)
 		*ret_reason = fake->knob_reason[knob] ? fake->knob_reason[knob] : "no such file";
 	return 0;
@@ -286,6 +333,48 @@ static int fake_fresh(struct agent *agent, uint64_t max_age_usec)
 {
 	(void)max_age_usec;
 	fake_of(agent)->fresh_calls++;
+	return fake_of(agent)->fresh_error;
+}
+
+/* The sample's own numbers: what a test sets is what is read now. */
+static int fake_peek(struct agent *agent, const uint64_t *workloads, size_t count,
+		     const enum sample_value *values, size_t value_count, uint64_t *ret)
+{
+	struct fake_agent *fake = fake_of(agent);
+
+	fake->peek_calls++;
+	fake->peeked += count;
+	for (size_t i = 0; i < count * value_count; i++) {
+		struct fake_workload *workload =
+			fake_agent_workload(fake, workloads[i / value_count]);
+		enum sample_value value = values[i % value_count];
+
+		if (value >= SAMPLE_CAUSE_FIRST ||
+		    (value > SAMPLE_CPU_THROTTLED_USEC && value < SAMPLE_PRESSURE_FIRST))
+			return -EINVAL;
+		ret[i] = workload && sample_knows(&workload->sample, value)
+				 ? workload->sample.value[value]
+				 : UINT64_MAX;
+	}
+	return fake->peek_error;
+}
+
+static int fake_knob_value(struct agent *agent, struct berth_target target, enum knob knob,
+			   uint64_t *ret_original, uint64_t *ret_now)
+{
+	struct fake_agent *fake = fake_of(agent);
+	const struct fake_claim *claim = claim_find(fake, NULL, target, 0, knob);
+	const struct fake_workload *workload = fake_agent_workload(fake, target.id);
+
+	if (!workload)
+		return -ENOENT;
+	if (workload->view.flags & WORKLOAD_IGNORED)
+		return -EPERM;
+	*ret_original = workload->original[knob] ? workload->original[knob] : UINT64_MAX;
+	if (ret_now)
+		*ret_now = claim                  ? claim->number
+			   : workload->quota_left ? workload->quota_left
+						  : *ret_original;
 	return 0;
 }
 
@@ -315,21 +404,67 @@ static int fake_metric(struct agent *agent, const char *name, const char *help,
 	return 0;
 }
 
-static void fake_metric_set(struct agent *agent, struct agent_metric *metric, uint64_t workload,
-			    double value)
+static void series_set(struct fake_agent *fake, const struct agent_metric *metric,
+		       uint64_t workload, const char *labels, double value)
 {
-	struct fake_agent *fake = fake_of(agent);
+	struct fake_series *series;
 	size_t index;
 
 	if (!metric)
 		return;
 	index = (size_t)(metric - fake->metrics);
 	for (size_t i = 0; i < fake->series_count; i++)
-		if (fake->series[i].metric == index && fake->series[i].workload == workload) {
+		if (fake->series[i].metric == index && fake->series[i].workload == workload &&
+		    strcmp(fake->series[i].labels, labels) == 0) {
 			fake->series[i].value = value;
 			return;
 		}
-	*GROW(fake->series, fake->series_count) = (struct fake_series){ index, workload, value };
+	series = GROW(fake->series, fake->series_count);
+	series->metric = index;
+	series->workload = workload;
+	series->value = value;
+	copy(series->labels, sizeof(series->labels), labels);
+}
+
+static void fake_metric_set(struct agent *agent, struct agent_metric *metric, uint64_t workload,
+			    double value)
+{
+	series_set(fake_of(agent), metric, workload, "", value);
+}
+
+static void fake_metric_set_labels(struct agent *agent, struct agent_metric *metric,
+				   const char *labels, double value)
+{
+	series_set(fake_of(agent), metric, 0, labels, value);
+}
+
+static const struct node_sample *fake_node(struct agent *agent, uint64_t max_age_usec)
+{
+	struct fake_agent *fake = fake_of(agent);
+
+	(void)max_age_usec;
+	fake->node_calls++;
+	if (!fake->has_node)
+		return NULL;
+	fake->node.size = sizeof(fake->node);
+	fake->node.time_usec = fake->now_usec;
+	return &fake->node;
+}
+
+/* What the test put in the annotation "original". */
+static int fake_original_text(struct agent *agent, struct berth_target target, enum knob knob,
+			      char *text, size_t size)
+{
+	struct fake_agent *fake = fake_of(agent);
+	const char *original =
+		label_get(fake->annotations, fake->annotation_count, target.id, "original");
+
+	if (fake->knob_off[knob])
+		return -EOPNOTSUPP;
+	if (!fake_agent_workload(fake, target.id))
+		return -ENOENT;
+	(void)snprintf(text, size, "%s", original ? original : "");
+	return 0;
 }
 
 const struct agent_api fake_agent_api = {
@@ -352,6 +487,19 @@ const struct agent_api fake_agent_api = {
 	.metric = fake_metric,
 	.metric_set = fake_metric_set,
 	.each_child = fake_each_child,
+	.publish = fake_agent_publish,
+	.claim_device = fake_claim_device,
+	.unclaim_device = fake_unclaim_device,
+	.node = fake_node,
+	.metric_set_labels = fake_metric_set_labels,
+	.claim_as = fake_claim_as,
+	.unclaim_as = fake_unclaim_as,
+	.original_text = fake_original_text,
+	.peek = fake_peek,
+	.knob_value = fake_knob_value,
+	.count = fake_agent_count,
+	.can_count = fake_agent_can_count,
+	.tell = fake_agent_tell,
 };
 
 void fake_agent_drop(struct fake_agent *fake, uint64_t workload, bool all)
@@ -383,13 +531,26 @@ void fake_agent_annotate(struct fake_agent *fake, uint64_t id, const char *key, 
 const struct fake_claim *fake_agent_claim(struct fake_agent *fake, struct berth_target target,
 					  enum knob knob)
 {
-	return claim_find(fake, target, knob);
+	return claim_find(fake, NULL, target, 0, knob);
 }
 
 const struct fake_claim *fake_agent_claim_of(struct fake_agent *fake, uint64_t workload,
 					     enum knob knob)
 {
-	return claim_find(fake, (struct berth_target){ TARGET_WORKLOAD, workload }, knob);
+	return claim_find(fake, NULL, (struct berth_target){ TARGET_WORKLOAD, workload }, 0, knob);
+}
+
+const struct fake_claim *fake_agent_claim_as(struct fake_agent *fake, const char *part,
+					     uint64_t workload, enum knob knob)
+{
+	return claim_find(fake, part, (struct berth_target){ TARGET_WORKLOAD, workload }, 0, knob);
+}
+
+const struct fake_claim *fake_agent_claim_of_device(struct fake_agent *fake, uint64_t workload,
+						    uint64_t device, enum knob knob)
+{
+	return claim_find(fake, NULL, (struct berth_target){ TARGET_WORKLOAD, workload }, device,
+			  knob);
 }
 
 const char *fake_agent_description(const struct fake_agent *fake, uint64_t workload,

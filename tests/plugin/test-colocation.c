@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test-colocation.c - what the colocation plugin wants for each level, on each kind of host. */
+#include <string.h>
 #include <unistd.h>
 
 #include "berth-test.h"
@@ -56,11 +57,11 @@ static const struct level_case level_cases[] = {
 	{ HOST_VENDOR, QOS_SCAVENGER, S64(-2), NOTHING, NOTHING, S64(-1), NOTHING },
 	{ HOST_UPSTREAM_V2, QOS_CRITICAL, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING },
 	{ HOST_UPSTREAM_V2, QOS_NORMAL, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING },
-	{ HOST_UPSTREAM_V2, QOS_BATCH, NOTHING, 1, NOTHING, NOTHING, 1000 },
+	{ HOST_UPSTREAM_V2, QOS_BATCH, NOTHING, 1, NOTHING, NOTHING, 950 },
 	{ HOST_UPSTREAM_V2, QOS_SCAVENGER, NOTHING, 1, NOTHING, NOTHING, 1000 },
-	{ HOST_UPSTREAM_V1, QOS_BATCH, NOTHING, 1, NOTHING, NOTHING, 1000 },
+	{ HOST_UPSTREAM_V1, QOS_BATCH, NOTHING, 1, NOTHING, NOTHING, 950 },
 	{ HOST_OLD, QOS_HIGH, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING },
-	{ HOST_OLD, QOS_BATCH, NOTHING, NOTHING, 2, NOTHING, 1000 },
+	{ HOST_OLD, QOS_BATCH, NOTHING, NOTHING, 2, NOTHING, 950 },
 	{ HOST_OLD, QOS_SCAVENGER, NOTHING, NOTHING, 1, NOTHING, 1000 },
 	{ HOST_BARE, QOS_BATCH, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING },
 };
@@ -103,6 +104,161 @@ static void test_critical_with_a_request_is_protected(void **state)
 	assert_int_equal(claimed(fake, id, KNOB_MEMORY_MIN_BYTES), 64 << 20);
 	assert_ok(fake_agent_apply(fake, "memory: {protect: off}"));
 	assert_int_equal(claimed(fake, id, KNOB_MEMORY_MIN_BYTES), NOTHING);
+	(void)fake_agent_free(fake);
+}
+
+static uint64_t requesting(struct fake_agent *fake, const char *name, enum qos_level level,
+			   uint64_t bytes)
+{
+	uint64_t id = fake_agent_add(fake, "pod", "shop", name, level);
+
+	fake_agent_workload(fake, id)->view.memory_request_bytes = bytes;
+	fake_agent_update(fake, id);
+	return id;
+}
+
+static void test_levels_that_are_protected_are_policy(void **state)
+{
+	static const struct {
+		const char *settings;
+		bool critical_min, high, normal;
+	} cases[] = {
+		{ NULL, false, false, false },
+		{ "memory: {protect_from: high}", false, true, false },
+		{ "memory: {protect_from: normal}", false, true, true },
+		{ "memory: {protect_from: normal, protect: min}", true, true, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fake_agent *fake = host_new(i % 2 ? HOST_UPSTREAM_V2 : HOST_VENDOR);
+		uint64_t critical, high, normal, batch;
+
+		assert_ok(fake_agent_start(fake, &berth_plugin, cases[i].settings));
+		critical = requesting(fake, "db", QOS_CRITICAL, 64 << 20);
+		high = requesting(fake, "web", QOS_HIGH, 32 << 20);
+		normal = requesting(fake, "cron", QOS_NORMAL, 16 << 20);
+		batch = requesting(fake, "job", QOS_BATCH, 8 << 20);
+		assert_int_equal(claimed(fake, critical, KNOB_MEMORY_LOW_BYTES),
+				 cases[i].critical_min ? NOTHING : 64 << 20);
+		assert_int_equal(claimed(fake, critical, KNOB_MEMORY_MIN_BYTES),
+				 cases[i].critical_min ? 64 << 20 : NOTHING);
+		assert_int_equal(claimed(fake, high, KNOB_MEMORY_LOW_BYTES),
+				 cases[i].high ? 32 << 20 : NOTHING);
+		assert_int_equal(claimed(fake, normal, KNOB_MEMORY_LOW_BYTES),
+				 cases[i].normal ? 16 << 20 : NOTHING);
+		assert_int_equal(claimed(fake, normal, KNOB_MEMORY_MIN_BYTES), NOTHING);
+		assert_int_equal(claimed(fake, batch, KNOB_MEMORY_LOW_BYTES), NOTHING);
+		/* And back. */
+		assert_ok(fake_agent_apply(fake, "memory: {protect: off}"));
+		assert_int_equal(claimed(fake, high, KNOB_MEMORY_LOW_BYTES), NOTHING);
+		assert_int_equal(claimed(fake, critical, KNOB_MEMORY_LOW_BYTES), NOTHING);
+		(void)fake_agent_free(fake);
+	}
+}
+
+#define GIB (UINT64_C(1) << 30)
+
+static void test_requests_that_are_too_much_are_scaled(void **state)
+{
+	struct fake_agent *fake = host_new(HOST_UPSTREAM_V2);
+	uint64_t critical, high, other, container;
+	size_t sources;
+
+	(void)state;
+	fake->has_node = true;
+	fake->node.memory_total_bytes = 10 * GIB;
+	assert_ok(fake_agent_start(fake, &berth_plugin,
+				   "memory: {protect_from: high, protect_percent: 50}"));
+	critical = requesting(fake, "db", QOS_CRITICAL, 3 * GIB);
+	container = fake_agent_add_child(fake, critical, "main");
+	fake_agent_workload(fake, container)->view.memory_request_bytes = 3 * GIB;
+	fake_agent_set_level(fake, container, QOS_CRITICAL);
+	high = requesting(fake, "web", QOS_HIGH, GIB);
+	sources = fake_agent_sources(fake);
+	/* All of it: the container is in its pod. */
+	assert_int_equal(claimed(fake, high, KNOB_MEMORY_LOW_BYTES), GIB);
+	/* The critical one keeps its 3; the 2 that are left are for 8 that the others want. */
+	other = requesting(fake, "api", QOS_HIGH, 7 * GIB);
+	assert_int_equal(fake_agent_sources(fake), sources + 1);
+	assert_int_equal(claimed(fake, other, KNOB_MEMORY_LOW_BYTES) >> 20, 1791);
+	assert_ok(fake_agent_advance(fake, 1000000));
+	assert_int_equal(fake_agent_sources(fake), sources);
+	assert_int_equal(claimed(fake, high, KNOB_MEMORY_LOW_BYTES) >> 20, 255);
+	assert_int_equal(claimed(fake, critical, KNOB_MEMORY_LOW_BYTES), 3 * GIB);
+	assert_int_equal(claimed(fake, container, KNOB_MEMORY_LOW_BYTES), 3 * GIB);
+	assert_non_null(strstr(fake_agent_description(fake, high, "memory"),
+			       "24.99 % of its request of 1073741824, are protected"));
+	/* It leaves: soon all is as before. */
+	fake_agent_remove(fake, other);
+	assert_ok(fake_agent_advance(fake, 1000000));
+	assert_int_equal(claimed(fake, high, KNOB_MEMORY_LOW_BYTES), GIB);
+	assert_int_equal(fake_agent_sources(fake), sources);
+	/* More than the node has: not even the critical one gets all of it. */
+	fake_agent_workload(fake, critical)->view.memory_request_bytes = 20 * GIB;
+	fake_agent_update(fake, critical);
+	assert_ok(fake_agent_advance(fake, 1000000));
+	assert_in_range(claimed(fake, critical, KNOB_MEMORY_LOW_BYTES), 5 * GIB - (4 << 20),
+			5 * GIB);
+	assert_int_equal(claimed(fake, high, KNOB_MEMORY_LOW_BYTES), NOTHING);
+	(void)fake_agent_free(fake);
+}
+
+static void test_oom_order_is_policy(void **state)
+{
+	static const struct {
+		const char *settings;
+		uint64_t scavenger, batch;
+	} cases[] = {
+		{ NULL, 1000, 950 },
+		{ "memory: {oom_score_adj: 700}", 700, 700 },
+		{ "memory: {oom_score_adj: 700, oom_score_adj_batch: 300}", 700, 300 },
+		{ "memory: {oom_score_adj_batch: 0}", 1000, NOTHING },
+		{ "memory: {oom_score_adj: 0}", NOTHING, NOTHING },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fake_agent *fake = host_new(HOST_UPSTREAM_V2);
+		uint64_t scavenger, batch, normal;
+
+		assert_ok(fake_agent_start(fake, &berth_plugin, cases[i].settings));
+		scavenger = fake_agent_add(fake, "pod", "shop", "one", QOS_SCAVENGER);
+		batch = fake_agent_add(fake, "pod", "shop", "two", QOS_BATCH);
+		normal = fake_agent_add(fake, "pod", "shop", "three", QOS_NORMAL);
+		assert_int_equal(claimed(fake, scavenger, KNOB_OOM_SCORE_ADJ), cases[i].scavenger);
+		assert_int_equal(claimed(fake, batch, KNOB_OOM_SCORE_ADJ), cases[i].batch);
+		assert_int_equal(claimed(fake, normal, KNOB_OOM_SCORE_ADJ), NOTHING);
+		(void)fake_agent_free(fake);
+	}
+}
+
+static void test_offline_pods_die_whole_if_the_policy_says_so(void **state)
+{
+	struct fake_agent *fake = host_new(HOST_UPSTREAM_V2);
+	uint64_t pod, container, slice, online;
+
+	(void)state;
+	assert_ok(fake_agent_start(fake, &berth_plugin, NULL));
+	pod = fake_agent_add(fake, "pod", "shop", "job", QOS_BATCH);
+	container = fake_agent_add_child(fake, pod, "main");
+	fake_agent_set_level(fake, container, QOS_BATCH);
+	slice = fake_agent_add(fake, "unit", "", "batch.slice", QOS_BATCH);
+	online = fake_agent_add(fake, "pod", "shop", "web", QOS_NORMAL);
+	assert_int_equal(claimed(fake, pod, KNOB_MEMORY_OOM_GROUP), NOTHING);
+	assert_ok(fake_agent_apply(fake, "memory: {oom_group: true}"));
+	assert_int_equal(claimed(fake, pod, KNOB_MEMORY_OOM_GROUP), 1);
+	assert_int_equal(claimed(fake, container, KNOB_MEMORY_OOM_GROUP), NOTHING);
+	assert_int_equal(claimed(fake, slice, KNOB_MEMORY_OOM_GROUP), NOTHING);
+	assert_int_equal(claimed(fake, online, KNOB_MEMORY_OOM_GROUP), NOTHING);
+	assert_string_equal(fake_agent_description(fake, pod, "memory"),
+			    "oom_score_adj=950: killed before online work, and as a whole");
+	fake_agent_set_level(fake, pod, QOS_HIGH);
+	assert_int_equal(claimed(fake, pod, KNOB_MEMORY_OOM_GROUP), NOTHING);
+	fake_agent_set_level(fake, pod, QOS_SCAVENGER);
+	assert_int_equal(claimed(fake, pod, KNOB_MEMORY_OOM_GROUP), 1);
+	assert_ok(fake_agent_apply(fake, NULL));
+	assert_int_equal(claimed(fake, pod, KNOB_MEMORY_OOM_GROUP), NOTHING);
 	(void)fake_agent_free(fake);
 }
 
@@ -176,7 +332,7 @@ static void test_pod_is_idle_and_its_containers_are_not(void **state)
 	assert_int_equal(claimed(fake, container, KNOB_CPU_WEIGHT), NOTHING);
 	assert_non_null(strstr(fake_agent_description(fake, container, "cpu"), "the pod above"));
 	/* Its processes are its own all the same. */
-	assert_int_equal(claimed(fake, container, KNOB_OOM_SCORE_ADJ), 1000);
+	assert_int_equal(claimed(fake, container, KNOB_OOM_SCORE_ADJ), 950);
 	(void)fake_agent_free(fake);
 }
 
@@ -294,7 +450,7 @@ static void test_refused_claim_is_described_and_stops_nothing_else(void **state)
 	assert_ok(fake_agent_start(fake, &berth_plugin, NULL));
 	id = fake_agent_add(fake, "pod", "shop", "job", QOS_BATCH);
 	assert_non_null(strstr(fake_agent_description(fake, id, "cpu"), "refused"));
-	assert_int_equal(claimed(fake, id, KNOB_OOM_SCORE_ADJ), 1000);
+	assert_int_equal(claimed(fake, id, KNOB_OOM_SCORE_ADJ), 950);
 	(void)fake_agent_free(fake);
 }
 
@@ -320,6 +476,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_workload_of_each_level_claims_what_the_host_offers),
 		cmocka_unit_test(test_critical_with_a_request_is_protected),
+		cmocka_unit_test(test_levels_that_are_protected_are_policy),
+		cmocka_unit_test(test_requests_that_are_too_much_are_scaled),
+		cmocka_unit_test(test_oom_order_is_policy),
+		cmocka_unit_test(test_offline_pods_die_whole_if_the_policy_says_so),
 		cmocka_unit_test(test_level_change_unclaims_what_is_not_wanted),
 		cmocka_unit_test(test_kubelet_slices_are_never_idle),
 		cmocka_unit_test(test_pod_is_idle_and_its_containers_are_not),

@@ -13,11 +13,11 @@ import tempfile
 import mirror
 
 SUITE = "bookworm"
-VERSION = "4"  # of these recipes: a change makes the images anew
+VERSION = "6"  # of these recipes: a change makes the images anew
 
 # What berthd, berthctl and a service manager need.
-BASE = ("systemd", "systemd-sysv", "dbus", "libyaml-0-2", "libmicrohttpd12", "libjansson4",
-        "libcurl4", "busybox-static")
+BASE = ("systemd", "systemd-sysv", "dbus", "libyaml-0-2", "libmicrohttpd12", "libjansson4", "libbpf1",
+        "libisal2", "libcurl4", "busybox-static")
 # Domains are emulated, inside the emulated guest. polkitd, which libvirt depends on, wants a logind,
 # and debootstrap does not choose among those who provide one.
 LIBVIRT = ("systemd-container", "libpam-systemd", "libvirt-daemon-system", "libvirt-clients",

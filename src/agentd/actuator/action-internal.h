@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * action-internal.h - between action.c (limits, records, the life of an action) and action-run.c
- * (what each of them does).
+ * and action-evict.c (what each of them does).
  */
 #pragma once
 
@@ -21,6 +21,7 @@ struct actions {
 	uint64_t per_minute;
 	struct hashmap owners;
 	struct list runs;
+	struct action_evictor evictor; /* start NULL: nobody */
 	uint64_t started, limited;
 };
 
@@ -42,12 +43,16 @@ struct action_run {
 	uint64_t step_bytes, reclaimed_bytes; /* of a reclaim */
 	unsigned int round, left;             /* of a kill */
 	int result;
-	char outcome[96];
+	bool asked; /* an evictor that will answer */
+	char outcome[160];
 };
 
 /* 0: under way; -errno: it cannot be. */
 int reclaim_start(struct action_run *run);
 int kill_start(struct action_run *run);
+int evict_start(struct action_run *run);
+/* The answer is not waited for. */
+void evict_forget(struct action_run *run);
 
 /* Record the result, tell done() and free the run. */
 void action_finish(struct action_run *run, int result);

@@ -142,7 +142,7 @@ static int signal_batch(const struct action_run *run, const int *pids, size_t co
 
 static bool pid_is_dead(const struct action_run *run, int pid)
 {
-	cleanup_close int fd = process_open(run->actions->context.root->proc, pid);
+	cleanup_close int fd = process_open(run->actions->context.root->root, pid);
 	struct process_stat stat;
 	int r = fd;
 

@@ -23,6 +23,7 @@ static const char *action_name(enum action action)
 	static const char *const names[ACTION_MAX] = {
 		[ACTION_RECLAIM] = "reclaim",
 		[ACTION_KILL] = "kill",
+		[ACTION_EVICT] = "evict",
 	};
 
 	return (unsigned int)action < ACTION_MAX ? names[action] : "unknown";
@@ -63,6 +64,7 @@ struct actions *actions_free(struct actions *actions)
 		return NULL;
 	list_foreach_safe (run, next, &actions->runs, link) {
 		slow_writer_forget(actions->context.slow_writer, run);
+		evict_forget(run);
 		run_free(run);
 	}
 	hashmap_foreach (owner, &actions->owners)
@@ -70,6 +72,21 @@ struct actions *actions_free(struct actions *actions)
 	hashmap_done(&actions->owners);
 	free(actions);
 	return NULL;
+}
+
+void actions_set_evictor(struct actions *actions, const struct action_evictor *evictor)
+{
+	struct action_run *run, *next;
+
+	/* Those that the old one was asked for would wait for ever. */
+	list_foreach_safe (run, next, &actions->runs, link) {
+		if (!run->asked)
+			continue;
+		evict_forget(run);
+		(void)snprintf(run->outcome, sizeof(run->outcome), "nobody is left to answer");
+		action_finish(run, -ECANCELED);
+	}
+	actions->evictor = evictor ? *evictor : (struct action_evictor){ 0 };
 }
 
 void actions_set_limit(struct actions *actions, uint64_t per_minute)
@@ -183,6 +200,7 @@ static void run_record(struct action_run *run, const char *outcome)
 {
 	char argument[48];
 	struct history_view view = {
+		.target = run->target,
 		.owner = run->owner,
 		.label = run->label,
 		.what = action_name(run->action),
@@ -239,9 +257,16 @@ static int run_start(struct action_run *run, bool dry_run)
 {
 	if (dry_run) {
 		(void)snprintf(run->outcome, sizeof(run->outcome), "dry run: nothing was done");
-		return action_finish_later(run, 0);
+		return action_finish_later(run, ACTION_DRY_RUN);
 	}
-	return run->action == ACTION_KILL ? kill_start(run) : reclaim_start(run);
+	switch (run->action) {
+	case ACTION_KILL:
+		return kill_start(run);
+	case ACTION_EVICT:
+		return evict_start(run);
+	default:
+		return reclaim_start(run);
+	}
 }
 
 int action_start(struct actions *actions, const struct action_request *request)
@@ -262,8 +287,10 @@ int action_start(struct actions *actions, const struct action_request *request)
 	run_record(run, request->dry_run ? "dry run" : "started");
 	r = run_start(run, request->dry_run);
 	if (r < 0) {
-		history_finish(actions->context.history, run->history_id, strerrordesc_np(-r), r);
-		audit(run, LOG_WARNING, strerrordesc_np(-r));
+		const char *outcome = run->outcome[0] ? run->outcome : strerrordesc_np(-r);
+
+		history_finish(actions->context.history, run->history_id, outcome, r);
+		audit(run, LOG_WARNING, outcome);
 		return r;
 	}
 	actions->started++;

@@ -16,6 +16,19 @@ struct actions;
 struct history;
 struct slow_writer;
 
+/* Who can ask an orchestrator to take a workload off this node. The daemon lends one: what a pod
+ * or an API is, is not known here. */
+struct action_evictor {
+	/* 0: it is being asked, and done(call, ...) follows once, never from inside; outcome is a
+	 * phrase for people. -errno as ACTION_EVICT has it, with why. */
+	int (*start)(void *data, struct berth_target target,
+		     void (*done)(void *call, int result, const char *outcome), void *call,
+		     char *why, size_t size);
+	/* Nobody waits for the answer any more. */
+	void (*forget)(void *data, void *call);
+	void *data;
+};
+
 struct action_context {
 	sd_event *event;
 	const struct sysroot *root;
@@ -31,9 +44,9 @@ struct action_request {
 	enum action action;
 	uint64_t argument;
 	bool dry_run;
-	/* May be NULL. result: 0; of a reclaim 0 also when less than asked could be reclaimed (the
-	 * kernel's EAGAIN is an answer, the history says how much); -errno else. Never called
-	 * before action_start() returns. */
+	/* May be NULL. result: 0; ACTION_DRY_RUN; of a reclaim 0 also when less than asked could be
+	 * reclaimed (the kernel's EAGAIN is an answer, the history says how much); -errno else.
+	 * Never called before action_start() returns. */
 	void (*done)(void *data, struct berth_target target, int result);
 	void *data;
 };
@@ -41,6 +54,8 @@ struct action_request {
 int actions_new(const struct action_context *context, struct actions **ret);
 /* What is under way ends unheard. */
 struct actions *actions_free(struct actions *actions);
+/* Copied; NULL: nobody evicts. Before the evictor goes. */
+void actions_set_evictor(struct actions *actions, const struct action_evictor *evictor);
 void actions_set_limit(struct actions *actions,
 		       uint64_t per_minute); /* of one owner; 0: none may */
 

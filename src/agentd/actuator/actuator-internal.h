@@ -16,7 +16,9 @@
 #include "actuator/history.h"
 #include "actuator/intern.h"
 #include "actuator/journal.h"
+#include "actuator/knob-line.h"
 #include "actuator/knob-table.h"
+#include "actuator/nested.h"
 #include "actuator/process-knob.h"
 #include "actuator/restore.h"
 #include "actuator/slow-writer.h"
@@ -30,11 +32,13 @@
 #define OWNER_PREVIOUS "previous run"
 
 struct inotify_event;
+struct slow_knob;
 
 struct claim {
 	struct list list;           /* of its holding; oldest first */
 	const char *owner, *reason; /* interned */
 	uint64_t number;
+	const char *text;      /* interned; NULL where the knob takes a number */
 	uint64_t expires_usec; /* 0: never */
 };
 
@@ -43,6 +47,7 @@ enum holding_flags {
 	HOLDING_SETTLED = 1u << 1,    /* number is what settle went for last */
 	HOLDING_WAS_LOCKED = 1u << 2, /* its lock was set since it was written: see restore.h */
 	HOLDING_UNWATCHED = 1u << 3,  /* no inotify watch: looked at by the timer */
+	HOLDING_BASED = 1u << 4,      /* base is that of the original */
 };
 
 struct holding {
@@ -53,10 +58,12 @@ struct holding {
 	struct group *group;
 	uint8_t knob, status;
 	uint16_t flags;
+	uint32_t device; /* of a KNOB_DEVICE, else 0 */
 	int error;
 	char *original; /* NULL: not read yet */
 	char *written;  /* as read back; NULL: the host does not hold a value of ours */
 	uint64_t number;
+	uint64_t base; /* the original as a number, of a KNOB_GROW_UP; grow.c */
 	struct journal_slot slot;
 	uint64_t retry_usec;   /* 0: no retry is due */
 	uint32_t backoff_msec; /* of the next failure */
@@ -65,8 +72,9 @@ struct holding {
 	uint32_t foreign;
 	uint32_t drift_count; /* since drift_usec */
 	uint64_t drift_usec;
-	uint64_t foreign_hash; /* of the foreign value counted last */
-	uint64_t foreign_usec; /* when that was */
+	uint64_t foreign_hash;  /* of the foreign value counted last */
+	uint64_t foreign_usec;  /* when that was */
+	struct slow_knob *slow; /* under way off the loop; NULL: nothing */
 	struct process_knob *processes;
 	int *process_watches; /* inotify, of its group and of those below */
 	size_t process_watch_count;
@@ -96,6 +104,7 @@ struct actuator {
 	struct journal *journal;
 	struct history *history;
 	struct slow_writer *slow_writer;
+	struct slow_writer *net_writer; /* of network devices, which have no business with memory */
 	struct actions *actions;
 	struct unit_pins *pins;
 	struct list groups, holdings;
@@ -110,6 +119,7 @@ struct actuator {
 	uint64_t reconcile_usec, unwatched_usec;
 	uint64_t compact_usec;   /* not before that */
 	bool has_unheld_records; /* the journal knows more than the holdings: it is not compacted */
+	bool refused; /* the kernel refused a KNOB_GROW_UP, maybe for a neighbour's value */
 	unsigned int unwatched;
 	struct actuator_stats stats;
 	struct log_limit write_limit, drift_limit, journal_limit, unit_limit, refuse_limit;
@@ -127,8 +137,14 @@ int group_for_target(struct actuator *actuator, const struct actuator_target *ta
 int group_bind(struct actuator *actuator, struct group *group,
 	       const struct actuator_target *target);
 void group_unbind(struct actuator *actuator, struct group *group, uint64_t id);
+/* v1 makes a group in one hierarchy after the other, and not every one is watched: look again where
+ * it was not there. */
+void group_look_again(const struct actuator *actuator, struct group *group,
+		      enum controller controller);
 /* The group above, made when it is missing; -ENOENT at the top. */
 int group_parent(struct actuator *actuator, struct group *group, struct group **ret);
+/* Is it there still, in any hierarchy that it was known in? */
+bool group_is_alive(const struct actuator *actuator, const struct group *group);
 bool group_is_below(const struct group *group, const struct group *ancestor);
 /* The next sweep frees it, unless something needs it then. */
 void group_suspect(struct actuator *actuator, struct group *group);
@@ -136,15 +152,17 @@ void group_free(struct actuator *actuator, struct group *group);
 
 /* holding.c */
 struct holding *holding_find(const struct group *group, enum knob knob);
+struct holding *holding_find_device(const struct group *group, enum knob knob, uint32_t device);
 int holding_get(struct actuator *actuator, struct group *group, enum knob knob,
 		struct holding **ret);
+int holding_get_device(struct actuator *actuator, struct group *group, enum knob knob,
+		       uint32_t device, struct holding **ret);
 void holding_kill(struct actuator *actuator, struct holding *holding);
 void holding_place(const struct actuator *actuator, const struct holding *holding,
 		   struct knob_place *ret);
 int holding_version(const struct actuator *actuator, const struct holding *holding);
 /* What claims (and sums) ask for; false: nothing. */
-bool holding_effective(const struct actuator *actuator, const struct holding *holding,
-		       uint64_t *ret);
+bool holding_effective(const struct actuator *actuator, struct holding *holding, uint64_t *ret);
 bool holding_is_claimed(const struct holding *holding);
 const struct claim *holding_effective_claim(const struct holding *holding);
 /* Its lock (cpu.idle) holds a value of ours that is not 0. */
@@ -154,8 +172,9 @@ void actuator_sweep(struct actuator *actuator);
 
 /* claim.c */
 struct claim *claim_find(const struct holding *holding, const char *owner);
+/* text: of a knob of that type, whose number is its hash; else NULL. */
 int claim_add(struct actuator *actuator, struct holding *holding, const char *owner,
-	      uint64_t number, uint64_t expires_usec, const char *reason);
+	      uint64_t number, const char *text, uint64_t expires_usec, const char *reason);
 void claim_free(struct actuator *actuator, struct claim *claim);
 
 /* settle.c */
@@ -164,17 +183,74 @@ void holding_settle(struct actuator *actuator, struct holding *holding);
 void holding_settle_above(struct actuator *actuator, struct holding *holding);
 /* Forget what was decided last: the next settle looks at the host. */
 void holding_unsettle(struct holding *holding);
+/* The kernel hands the new value of a parent down to everything below, over what we hold there. */
+void holding_settle_below(struct actuator *actuator, const struct holding *holding);
+void holding_fail(struct actuator *actuator, struct holding *holding, int error, const char *what);
+/* The end of a write. result: 0, or -errno of it. */
+void holding_is_written(struct actuator *actuator, struct holding *holding, int result);
+
+/* release.c */
 /* Put its original back; the holding is dead after, or failed and tried again. */
 int holding_release(struct actuator *actuator, struct holding *holding);
 /* The same, while its claims stay as wishes in a new holding. */
 int holding_put_back(struct actuator *actuator, struct holding *holding);
-void holding_fail(struct actuator *actuator, struct holding *holding, int error, const char *what);
+/* The same off the loop, of a network device: holding_is_restored() ends it. */
+void holding_release_slowly(struct actuator *actuator, struct holding *holding);
+/* result: enum restore_result or -errno. */
+void holding_is_restored(struct actuator *actuator, struct holding *holding, int result);
 
 /* write.c */
-/* Journal, write, read back. 0 or -errno; sets written, status and error. */
+#define WRITE_UNDER_WAY 1 /* holding_is_written() will tell */
+/* Journal, write, read back. 0, WRITE_UNDER_WAY or -errno; sets written. */
 int holding_write(struct actuator *actuator, struct holding *holding, uint64_t number);
+/* What a value that is found means as an original: a copy of a value of ours that was made in a
+ * group above stands for that group's original. */
+const char *knob_original_of(const struct actuator *actuator, const char *group_path,
+			     enum knob knob, int version, const char *found);
 /* Its original into the journal, before its lock is set. */
 int holding_shadow(struct actuator *actuator, const struct holding *lock, struct holding *holding);
+
+/* What the file of a group holds. 0 or -errno. */
+int group_look(const struct actuator *actuator, const struct group *group, enum knob knob,
+	       char *text, size_t size);
+
+/* grow.c */
+/* What the file holds, as a number. */
+int group_number(const struct actuator *actuator, const struct group *group, enum knob knob,
+		 uint64_t *ret);
+/* Its original as a number; what the file holds is taken for it if none was read yet. */
+int holding_base(const struct actuator *actuator, struct holding *holding, uint64_t *ret);
+/* What an ancestor that nobody claimed is to have for what is below it; false: its original. */
+bool holding_grown(const struct actuator *actuator, struct holding *holding, uint64_t *ret);
+/* The groups above, after a claim in this one changed or went. */
+void grow_settle_above(struct actuator *actuator, struct group *group, enum knob knob);
+/* One was written: those above and below that were refused have their turn again. */
+void grow_settle_refused(struct actuator *actuator, const struct holding *holding);
+/* More than its original, rather than less. */
+bool holding_is_raised(const struct actuator *actuator, struct holding *holding);
+
+/* burst.c */
+/* The kernel refused this quota. True: a burst of ours was above it and is not any more. */
+bool burst_yield(struct actuator *actuator, const struct holding *quota, uint64_t number);
+/* The quota is another one: a burst that it cut has what it can have now. */
+void burst_follow(struct actuator *actuator, const struct holding *quota);
+/* slow-knob.c */
+/* Journal, and hand the write to the slow writer: the kernel sets memory.high at once and then
+ * reclaims, for as long as it takes, in whoever wrote it; a network device is asked once for each
+ * of its queues. WRITE_UNDER_WAY or -errno. The file's fd is taken. */
+int holding_write_slowly(struct actuator *actuator, struct holding *holding, struct knob_file *file,
+			 const char *text);
+/* restore_knob() of a network device. The item's texts are copied. 0 or -errno. */
+int holding_restore_slowly(struct actuator *actuator, struct holding *holding,
+			   const struct restore_item *item);
+/* Before its original is put back: the write ends, or never begins, and `written` is what the file
+ * holds of ours. */
+void holding_slow_end(struct actuator *actuator, struct holding *holding);
+/* What the host may hold of ours beside `written`, while that is under way; else the same. "" none.
+ */
+const char *holding_slow_previous(const struct holding *holding);
+/* Its group is gone, or all ends. */
+void holding_slow_forget(struct actuator *actuator, struct holding *holding);
 
 /* unit-want.c */
 enum unit_want actuator_unit_wants(void *data, const char *path, enum unit_property property,
@@ -189,6 +265,21 @@ void actuator_unit_look_all(struct actuator *actuator);
 /* As found, unless systemd wrote that for us. 0 or -ENOMEM. */
 int holding_set_original(struct holding *holding, const struct actuator *actuator,
 			 const char *found);
+
+/* nested.c: lists of CPUs */
+bool holding_is_nested(const struct actuator *actuator, const struct holding *holding);
+/* What claims leave of them, its own and where groups are nested those above; false: none. */
+bool holding_cpus(const struct actuator *actuator, const struct holding *holding,
+		  struct cpulist *ret);
+/* Bring the groups right below in line: the holding's own file has room for what they have and for
+ * what they are to have. before: what it held until now, if that was ours, or "". */
+void nested_settle_below(struct actuator *actuator, const struct holding *holding,
+			 const struct knob_file *file, const char *before,
+			 const struct cpulist *target);
+/* It was put back: groups below that were made meanwhile have a copy of what was. */
+void nested_restore_copies(struct actuator *actuator, const struct holding *holding);
+/* And it is dead: now what is held below. */
+void nested_released(struct actuator *actuator, const struct holding *holding);
 
 /* record.c */
 int holding_record(struct actuator *actuator, struct holding *holding, const char *next);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "actuator/actuator-internal.h"
+#include "limit.h"
 
 #define UNITS_FLUSH_USEC (10 * USEC_PER_SEC)
 
@@ -22,7 +23,9 @@ static int actuator_start(struct actuator *actuator)
 	int r = history_new(&actuator->history);
 
 	if (r == 0)
-		r = slow_writer_new(context->event, &actuator->slow_writer);
+		r = slow_writer_new(context->event, LIMIT_SLOW_QUEUE, &actuator->slow_writer);
+	if (r == 0)
+		r = slow_writer_new(context->event, LIMIT_NET_WRITES, &actuator->net_writer);
 	if (r < 0)
 		return r;
 
@@ -116,6 +119,7 @@ struct actuator *actuator_free(struct actuator *actuator)
 		return NULL;
 	actuator->actions = actions_free(actuator->actions);
 	actuator->slow_writer = slow_writer_free(actuator->slow_writer);
+	actuator->net_writer = slow_writer_free(actuator->net_writer);
 	/* Before the holdings, whose end would undo what is to stay. */
 	actuator->pins = unit_pins_free(actuator->pins);
 	actuator_free_holdings(actuator);
@@ -158,13 +162,22 @@ const struct capabilities *actuator_capabilities(const struct actuator *actuator
 	return &actuator->capabilities;
 }
 
+static struct restore_order holding_order(const struct holding *holding)
+{
+	return (struct restore_order){
+		.knob = (enum knob)holding->knob,
+		.path = holding->group->cgroup.path,
+		.original = holding->original ? holding->original : "",
+		.written = holding->written ? holding->written : "",
+	};
+}
+
 static int holding_compare(const void *a, const void *b)
 {
-	const struct holding *x = *(const struct holding *const *)a;
-	const struct holding *y = *(const struct holding *const *)b;
+	const struct restore_order x = holding_order(*(const struct holding *const *)a);
+	const struct restore_order y = holding_order(*(const struct holding *const *)b);
 
-	return restore_compare((enum knob)x->knob, x->group->cgroup.path, (enum knob)y->knob,
-			       y->group->cgroup.path);
+	return restore_compare(&x, &y);
 }
 
 static void holding_drop_claims(struct actuator *actuator, struct holding *holding)
@@ -296,4 +309,9 @@ int actuator_act(struct actuator *actuator, const char *owner, const struct actu
 void actuator_forget_actions(struct actuator *actuator, const void *data)
 {
 	actions_forget(actuator->actions, data);
+}
+
+void actuator_set_evictor(struct actuator *actuator, const struct action_evictor *evictor)
+{
+	actions_set_evictor(actuator->actions, evictor);
 }

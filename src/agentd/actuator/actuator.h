@@ -13,6 +13,7 @@
 #include "berth-plugin.h"
 #include "cgroup.h"
 
+struct action_evictor;
 struct actuator;
 
 struct actuator_context {
@@ -28,6 +29,7 @@ struct actuator_options {
 	uint64_t actions_per_minute;  /* of one owner */
 	uint64_t previous_lease_usec; /* of claims found in the journal at start; 60 s */
 	bool pin_units; /* also set run-time properties of the systemd units that own groups */
+	uint64_t quota_period_usec; /* of a quota for a group of v2 that has none; 0: as found */
 };
 
 /* A thing to change. The group is borrowed for the call; its path and inodes are copied. */
@@ -35,6 +37,7 @@ struct actuator_target {
 	struct berth_target target;
 	const struct cgroup *group; /* of TARGET_WORKLOAD */
 	const char *label;          /* "namespace/name" for logs and history */
+	uint64_t device;            /* dev_t, for a knob with a value for each device; else 0 */
 };
 
 /* Reads the journal of the run before and holds its entries as claims of "previous run". 0; -EIO
@@ -49,13 +52,21 @@ int actuator_set_options(struct actuator *actuator, const struct actuator_option
 bool actuator_probe(struct actuator *actuator, const char *sample_group);
 const struct capabilities *actuator_capabilities(const struct actuator *actuator);
 
+/* As agent_api.knob_value says. */
+int actuator_knob_value(struct actuator *actuator, const struct actuator_target *target,
+			enum knob knob, uint64_t *ret_original, uint64_t *ret_now);
 /* As agent_api.claim says. owner is copied. */
 int actuator_claim(struct actuator *actuator, const char *owner,
 		   const struct actuator_target *target, enum knob knob,
 		   const struct knob_value *value, uint64_t lease_usec, const char *reason);
 void actuator_unclaim(struct actuator *actuator, const char *owner, struct berth_target target,
 		      enum knob knob);
+void actuator_unclaim_device(struct actuator *actuator, const char *owner,
+			     struct berth_target target, uint64_t device, enum knob knob);
 void actuator_drop_owner(struct actuator *actuator, const char *owner);
+/* As agent_api.original_text says. */
+int actuator_original_text(const struct actuator *actuator, const struct actuator_target *target,
+			   enum knob knob, char *text, size_t size);
 /* The workload is gone with its group: forget it, write nothing (ancestors are lowered again). */
 void actuator_target_gone(struct actuator *actuator, struct berth_target target);
 /* Its group appeared in more hierarchies: what waited for that is written now. */
@@ -67,6 +78,8 @@ int actuator_act(struct actuator *actuator, const char *owner, const struct actu
 		 void (*done)(void *data, struct berth_target target, int result), void *data);
 /* Actions in flight of this owner will not call done any more. */
 void actuator_forget_actions(struct actuator *actuator, const void *data);
+/* Who evicts (action.h); copied, NULL: nobody. */
+void actuator_set_evictor(struct actuator *actuator, const struct action_evictor *evictor);
 
 /* Look at every knob again, now: write what is missing, notice what changed. */
 void actuator_reconcile(struct actuator *actuator);
@@ -99,14 +112,17 @@ const char *knob_status_name(enum knob_status status);
 struct claim_view {
 	const char *owner, *reason;
 	uint64_t number;
+	const char *text;         /* of a knob that takes a text, else NULL */
 	uint64_t lease_left_usec; /* 0: none */
 	bool effective;
 };
 
 struct knob_view {
 	struct berth_target target;
-	const char *label, *path, *file; /* "batch/job-1", its group, "cpu.idle" */
+	const char *label, *path, *file; /* "batch/job-1", its group, "cpu.idle" or, of a device,
+					    "io.max 8:0 rbps" */
 	enum knob knob;
+	uint32_t device; /* dev_t; 0: none */
 	enum knob_status status;
 	int error;                                /* -errno of the last write, or 0 */
 	const char *original, *written, *current; /* texts; "" unknown */
@@ -123,11 +139,26 @@ struct knob_view {
 void actuator_each_knob(const struct actuator *actuator, const struct berth_target *target,
 			void (*fn)(void *data, const struct knob_view *view), void *data);
 
+/* The same walk without a look at any file: what is held at each scrape and refresh. */
+struct held_view {
+	struct berth_target target;
+	enum knob knob;
+	enum knob_status status;
+	const char *file, *written; /* written: "" nothing yet */
+};
+void actuator_each_held(const struct actuator *actuator,
+			void (*fn)(void *data, const struct held_view *view), void *data);
+
 struct history_view {
 	uint64_t time_realtime_usec, id;
+	struct berth_target target; /* zeroed: of none, such as a systemd unit */
 	const char *owner, *label, *what, *argument, *reason, *outcome;
 	int result;
 };
+/* An entry of the history that is no change of its own: what claims of this owner mean. False: it
+ * is dry run or paused, which the entry says. */
+bool actuator_note(struct actuator *actuator, const char *owner,
+		   const struct actuator_target *target, const char *what, const char *reason);
 /* Oldest first: actions, restores, foreign writes, yields, conflicts. */
 void actuator_each_history(const struct actuator *actuator,
 			   void (*fn)(void *data, const struct history_view *view), void *data);

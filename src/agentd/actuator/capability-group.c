@@ -39,10 +39,11 @@ static void probe_group_open(struct probe_group *group, const char *sample_group
 {
 	int r = -EROFS;
 
-	if (is_cgroup_filesystem(group->mount->fd)) {
-		r = probe_directory_make(group->mount->fd);
+	group->top = hierarchy_open_root(group->mount, O_PATH);
+	if (is_cgroup_filesystem(group->top)) {
+		r = probe_directory_make(group->top);
 		if (r == 0)
-			r = directory_open(group->mount->fd, PROBE_GROUP);
+			r = directory_open(group->top, PROBE_GROUP);
 		if (r >= 0) {
 			group->fd = r;
 			group->is_own = group->remove = true;
@@ -52,7 +53,7 @@ static void probe_group_open(struct probe_group *group, const char *sample_group
 	group->error = r;
 	if (!sample_group)
 		return;
-	r = directory_open(group->mount->fd, sample_group);
+	r = directory_open(group->top, sample_group);
 	if (r >= 0)
 		group->fd = r;
 	else
@@ -67,6 +68,7 @@ void probe_groups_open(const struct hierarchy *hierarchy, const char *sample_gro
 
 		groups[i] = (struct probe_group){
 			.mount = mount,
+			.top = -EBADF,
 			.fd = -EBADF,
 			.error = -ENODEV,
 		};
@@ -87,7 +89,7 @@ static bool probe_group_stands(const struct probe_group *group)
 	struct stat opened, named;
 
 	return fstat(group->fd, &opened) == 0 &&
-	       fstatat(group->mount->fd, PROBE_GROUP, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstatat(group->top, PROBE_GROUP, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       opened.st_ino == named.st_ino;
 }
 
@@ -100,12 +102,14 @@ bool probe_groups_close(struct probe_group *groups)
 
 		if (group->remove) {
 			stood = stood && probe_group_stands(group);
-			(void)unlinkat(group->mount->fd, PROBE_GROUP, AT_REMOVEDIR);
+			(void)unlinkat(group->top, PROBE_GROUP, AT_REMOVEDIR);
 		}
 		/* One with an fd of its own, not shared with an earlier controller. */
-		if (group->fd >= 0 && group->mount->same_as == i)
+		if (group->mount->same_as == i) {
 			(void)close_keep_errno(group->fd);
-		group->fd = -EBADF;
+			(void)close_keep_errno(group->top);
+		}
+		group->fd = group->top = -EBADF;
 	}
 	return stood;
 }
@@ -121,7 +125,7 @@ static bool root_file_has(const struct probe_group *group, const char *file,
 	/* cpuacct is cpu on v2 (cgroup-v2.rst). */
 	if (controller == CONTROLLER_CPUACCT)
 		return root_file_has(group, file, CONTROLLER_CPU);
-	if (file_read(group->mount->fd, file, text, sizeof(text)) < 0)
+	if (file_read(group->top, file, text, sizeof(text)) < 0)
 		return false;
 	while (*word) {
 		size_t size = strcspn(word, " ");
@@ -159,13 +163,18 @@ int probe_group_write(const struct probe_group *group, const char *file, const c
 	return (size_t)n == length ? 0 : -EIO;
 }
 
+int probe_group_see(const struct probe_group *group, const char *file)
+{
+	return faccessat(group->fd, file, R_OK | W_OK, 0) < 0 ? -errno : 0;
+}
+
 int probe_group_try(const struct probe_group *group, const char *file)
 {
 	char text[128];
 	int r;
 
 	if (!group->is_own)
-		return faccessat(group->fd, file, R_OK | W_OK, 0) < 0 ? -errno : 0;
+		return probe_group_see(group, file);
 	r = file_read(group->fd, file, text, sizeof(text));
 	if (r < 0)
 		return r;

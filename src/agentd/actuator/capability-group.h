@@ -13,6 +13,7 @@
 
 struct probe_group {
 	const struct hierarchy_mount *mount;
+	int top;     /* of the hierarchy's root; -EBADF: not mounted, or error says why */
 	int fd;      /* of the group's directory; -EBADF: error says why */
 	int error;   /* -errno */
 	bool is_own; /* it is berth.probe: may be written to */
@@ -30,6 +31,8 @@ bool probe_group_offers(const struct probe_group *group, enum controller control
 bool probe_group_enables(const struct probe_group *group, enum controller controller);
 
 int probe_group_write(const struct probe_group *group, const char *file, const char *text);
+/* Only ask whether it could be read and written: a file of lines is not written back. */
+int probe_group_see(const struct probe_group *group, const char *file);
 /* Write back what the file holds, in the group of our own; elsewhere only ask for the permission.
  * 0; -ENOENT no such file; -errno as the kernel refuses. */
 int probe_group_try(const struct probe_group *group, const char *file);

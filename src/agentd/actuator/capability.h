@@ -27,6 +27,10 @@ struct capability {
 	char detail[160]; /* "/sys/fs/cgroup/cpu/GROUP/cpu.idle", or why not and what to do */
 };
 
+/* Whether it is there, and `detail`. For those who probe. */
+__attribute__((format(printf, 3, 4))) void capability_tell(struct capability *capability,
+							   bool available, const char *format, ...);
+
 struct capabilities {
 	struct capability knobs[KNOB_MAX];
 	struct capability features[FEATURE_MAX];

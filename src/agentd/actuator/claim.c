@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "actuator/actuator-internal.h"
+#include "actuator/bwm-knob.h"
 #include "kube-cgroup.h"
 #include "limit.h"
 
@@ -49,8 +50,19 @@ static int claim_set_reason(struct actuator *actuator, struct claim *claim, cons
 	return 0;
 }
 
+static int claim_set_text(struct actuator *actuator, struct claim *claim, const char *text)
+{
+	const char *interned = text ? intern_get(&actuator->strings, text) : NULL;
+
+	if (text && !interned)
+		return -ENOMEM;
+	intern_put(&actuator->strings, claim->text);
+	claim->text = interned;
+	return 0;
+}
+
 int claim_add(struct actuator *actuator, struct holding *holding, const char *owner,
-	      uint64_t number, uint64_t expires_usec, const char *reason)
+	      uint64_t number, const char *text, uint64_t expires_usec, const char *reason)
 {
 	struct claim *claim;
 
@@ -62,8 +74,10 @@ int claim_add(struct actuator *actuator, struct holding *holding, const char *ow
 	if (!claim)
 		return -ENOMEM;
 	claim->owner = intern_get(&actuator->strings, owner);
-	if (!claim->owner || claim_set_reason(actuator, claim, reason) < 0) {
+	if (!claim->owner || claim_set_reason(actuator, claim, reason) < 0 ||
+	    claim_set_text(actuator, claim, text) < 0) {
 		intern_put(&actuator->strings, claim->owner);
+		intern_put(&actuator->strings, claim->reason);
 		free(claim);
 		return -ENOMEM;
 	}
@@ -81,6 +95,7 @@ void claim_free(struct actuator *actuator, struct claim *claim)
 	list_unlink(&claim->list);
 	intern_put(&actuator->strings, claim->owner);
 	intern_put(&actuator->strings, claim->reason);
+	intern_put(&actuator->strings, claim->text);
 	free(claim);
 	actuator->stats.claims--;
 }
@@ -92,6 +107,7 @@ static bool claim_harms_kubelet(struct actuator *actuator, const char *owner,
 {
 	struct kube_cgroup kube;
 	struct history_view view = {
+		.target = target->target,
 		.owner = owner,
 		.what = "refuse",
 		.argument = knob_table[knob].name,
@@ -116,38 +132,113 @@ static bool claim_harms_kubelet(struct actuator *actuator, const char *owner,
 	return true;
 }
 
+/* One line of printable text that fits a record and a write. */
+static bool claim_text_is_valid(enum knob knob, const char *text)
+{
+	size_t length = text ? strlen(text) : 0;
+
+	if (length == 0 || length >= KNOB_TEXT_MAX / 2)
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)text[i] < ' ' || (unsigned char)text[i] > '~')
+			return false;
+	/* Part of a shell's command line, once it is written. */
+	return !(knob_table[knob].flags & KNOB_BWM) || bwm_knob_text(knob, text);
+}
+
+/* In one form, so that one list has one number. */
+static int claim_normalize_cpus(const struct knob_row *row, const struct knob_value *value,
+				struct knob_value *ret, char *text, size_t size)
+{
+	struct cpulist list;
+
+	*ret = *value;
+	if (!(row->flags & KNOB_CPULIST))
+		return 0;
+	if (cpulist_parse(value->text, &list) < 0 || cpulist_is_empty(&list))
+		return -EINVAL;
+	if (cpulist_format(&list, text, size) < 0)
+		return -ERANGE;
+	ret->text = text;
+	return 0;
+}
+
+/* Which of the device's numbers the holding goes by; -EINVAL: the knob does not fit the target. */
+static int claim_device(const struct knob_row *row, struct berth_target target, uint64_t device,
+			uint32_t *ret)
+{
+	bool root = row->flags & KNOB_ROOT, net = row->flags & KNOB_NET;
+
+	if (root != (target.kind == TARGET_DEVICE || target.kind == TARGET_NET) ||
+	    net != (target.kind == TARGET_NET) || (root && device != 0))
+		return -EINVAL;
+	if (root)
+		device = target.id;
+	if ((device != 0) != ((row->flags & KNOB_DEVICE) != 0))
+		return -EINVAL;
+	return device_from_dev(device, ret);
+}
+
 static int claim_check(struct actuator *actuator, const struct actuator_target *target,
-		       enum knob knob, uint64_t number)
+		       enum knob knob, const struct knob_value *value, uint32_t *ret_device)
 {
 	const struct knob_row *row;
 	bool host = target->target.kind == TARGET_HOST;
-	int version;
+	uint64_t number = value->number;
+	int version, r;
 
 	if ((unsigned int)knob >= KNOB_MAX)
 		return -EINVAL;
 	row = &knob_table[knob];
-	if (!host && target->target.kind != TARGET_WORKLOAD)
+	if (target->target.kind == TARGET_CPU)
 		return -EOPNOTSUPP;
-	if (host != ((row->flags & KNOB_HOST) != 0) || row->type == KNOB_TYPE_TEXT)
+	if (host != ((row->flags & KNOB_HOST) != 0) ||
+	    (row->type == KNOB_TYPE_TEXT && !claim_text_is_valid(knob, value->text)))
 		return -EINVAL;
+	r = claim_device(row, target->target, target->device, ret_device);
+	if (r < 0)
+		return r;
+	if (row->type == KNOB_TYPE_TEXT)
+		number = row->max;
 	if (row->type == KNOB_TYPE_S64
 		    ? (int64_t)number < (int64_t)row->min || (int64_t)number > (int64_t)row->max
 		    : number < row->min || number > row->max)
 		return -ERANGE;
 	if (actuator->probed && !actuator->capabilities.knobs[knob].available)
 		return -EOPNOTSUPP;
-	if (row->flags & (KNOB_HOST | KNOB_PROCESSES))
+	if (row->flags & (KNOB_HOST | KNOB_PROCESSES | KNOB_NET))
 		return 0;
-	version = actuator->context.hierarchy->mounts[row->controller].version;
+	version = knob_place_version(
+		&(struct knob_place){ .hierarchy = actuator->context.hierarchy, .knob = knob });
 	return version && knob_file(knob, version) ? 0 : -EOPNOTSUPP;
 }
 
+static void claim_tell_disjoint(struct actuator *actuator, const struct holding *holding,
+				const char *owner, const char *list)
+{
+	struct cpulist left, asked;
+	char text[96];
+
+	if (!holding_cpus(actuator, holding, &left) || cpulist_parse(list, &asked) < 0)
+		return;
+	cpulist_intersect(&asked, &left);
+	if (!cpulist_is_empty(&asked))
+		return;
+	(void)snprintf(text, sizeof(text), "%s is passed over: none of its CPUs is left", owner);
+	actuator_tell(actuator, holding, "conflict", list, text, -EBUSY);
+}
+
+/* list: of CPUs, else NULL. */
 static void claim_tell_conflict(struct actuator *actuator, const struct holding *holding,
-				const char *owner, uint64_t number)
+				const char *owner, uint64_t number, const char *list)
 {
 	const struct claim *effective = holding_effective_claim(holding);
 	char text[96];
 
+	if (knob_table[holding->knob].merge == MERGE_INTERSECT) {
+		claim_tell_disjoint(actuator, holding, owner, list);
+		return;
+	}
 	if (knob_table[holding->knob].merge != MERGE_EXCLUSIVE || !effective ||
 	    effective->number == number)
 		return;
@@ -156,10 +247,13 @@ static void claim_tell_conflict(struct actuator *actuator, const struct holding 
 }
 
 static int claim_renew(struct actuator *actuator, struct holding *holding, struct claim *claim,
-		       uint64_t number, uint64_t expires_usec, const char *reason)
+		       uint64_t number, const char *text, uint64_t expires_usec, const char *reason)
 {
 	bool changed = claim->number != number;
 	int r = claim_set_reason(actuator, claim, reason);
+
+	if (r == 0 && changed)
+		r = claim_set_text(actuator, claim, text);
 
 	if (r < 0)
 		return r;
@@ -173,54 +267,80 @@ static int claim_renew(struct actuator *actuator, struct holding *holding, struc
 	return 0;
 }
 
+/* A claim of its own, or again. */
+static int claim_make(struct actuator *actuator, struct holding *holding, const char *owner,
+		      const struct knob_value *value, uint64_t expires_usec, const char *reason)
+{
+	bool is_text = knob_table[holding->knob].type == KNOB_TYPE_TEXT;
+	const char *text = is_text ? value->text : NULL;
+	uint64_t number = is_text ? hash_bytes(text, strlen(text)) : value->number;
+	struct claim *claim = claim_find(holding, owner), *previous;
+	int r;
+
+	if (claim)
+		return claim_renew(actuator, holding, claim, number, text, expires_usec, reason);
+	previous = claim_find(holding, OWNER_PREVIOUS);
+	if (!previous)
+		claim_tell_conflict(actuator, holding, owner, number, text);
+	r = claim_add(actuator, holding, owner, number, text, expires_usec, reason);
+	/* Whoever claims again takes over from the run before. */
+	if (r == 0 && previous)
+		claim_free(actuator, previous);
+	holding_settle(actuator, holding);
+	return r;
+}
+
 int actuator_claim(struct actuator *actuator, const char *owner,
 		   const struct actuator_target *target, enum knob knob,
 		   const struct knob_value *value, uint64_t lease_usec, const char *reason)
 {
 	uint64_t expires = lease_usec ? actuator_now(actuator) + lease_usec : 0;
+	char text[KNOB_TEXT_MAX];
+	struct knob_value normal;
 	struct holding *holding;
-	struct claim *claim, *previous;
 	struct group *group;
-	int r = claim_check(actuator, target, knob, value->number);
+	uint32_t device = 0;
+	int r = claim_check(actuator, target, knob, value, &device);
+
+	if (r == 0)
+		r = claim_normalize_cpus(&knob_table[knob], value, &normal, text, sizeof(text));
 
 	if (r == 0 && value->number != 0 && claim_harms_kubelet(actuator, owner, target, knob))
 		r = -EPERM;
 	if (r == 0)
 		r = group_for_target(actuator, target, &group);
 	if (r == 0)
-		r = holding_get(actuator, group, knob, &holding);
-	if (r == 0) {
-		claim = claim_find(holding, owner);
-		if (claim) {
-			r = claim_renew(actuator, holding, claim, value->number, expires, reason);
-			actuator_sweep(actuator);
-			return r;
-		}
-		previous = claim_find(holding, OWNER_PREVIOUS);
-		if (!previous)
-			claim_tell_conflict(actuator, holding, owner, value->number);
-		r = claim_add(actuator, holding, owner, value->number, expires, reason);
-		/* Whoever claims again takes over from the run before. */
-		if (r == 0 && previous)
-			claim_free(actuator, previous);
-		holding_settle(actuator, holding);
-	}
+		r = holding_get_device(actuator, group, knob, device, &holding);
+	if (r == 0)
+		r = claim_make(actuator, holding, owner, &normal, expires, reason);
 	actuator_sweep(actuator);
 	return r;
 }
 
-void actuator_unclaim(struct actuator *actuator, const char *owner, struct berth_target target,
-		      enum knob knob)
+void actuator_unclaim_device(struct actuator *actuator, const char *owner,
+			     struct berth_target target, uint64_t device, enum knob knob)
 {
 	struct group *group = group_find_target(actuator, target);
-	struct holding *holding = group ? holding_find(group, knob) : NULL;
-	struct claim *claim = holding ? claim_find(holding, owner) : NULL;
+	uint32_t number = 0;
+	struct holding *holding = NULL;
+	struct claim *claim;
 
+	if (target.kind == TARGET_DEVICE || target.kind == TARGET_NET)
+		device = target.id;
+	if (group && device_from_dev(device, &number) == 0)
+		holding = holding_find_device(group, knob, number);
+	claim = holding ? claim_find(holding, owner) : NULL;
 	if (!claim)
 		return;
 	claim_free(actuator, claim);
 	holding_settle(actuator, holding);
 	actuator_sweep(actuator);
+}
+
+void actuator_unclaim(struct actuator *actuator, const char *owner, struct berth_target target,
+		      enum knob knob)
+{
+	actuator_unclaim_device(actuator, owner, target, 0, knob);
 }
 
 void actuator_drop_owner(struct actuator *actuator, const char *owner)

@@ -6,12 +6,14 @@
  * also tells of memory.events, up to a hundred times a second for a group under pressure.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
 #include "actuator/actuator-internal.h"
+#include "file.h"
 
 #define DRIFT_WINDOW_USEC   (60 * USEC_PER_SEC)
 #define DRIFT_REWRITES      3u
@@ -91,7 +93,8 @@ void drift_watch(struct actuator *actuator, struct holding *holding)
 			drift_watched(actuator, holding);
 		return;
 	}
-	if (holding->watch >= 0)
+	/* What no file tells of is looked at each reconcile interval. */
+	if (holding->watch >= 0 || (knob_table[holding->knob].flags & KNOB_NET))
 		return;
 	if (actuator->inotify_fd < 0 ||
 	    drift_path(actuator, holding, path, sizeof(path), &dirfd) < 0) {
@@ -171,7 +174,11 @@ static void drift_decide(struct actuator *actuator, struct holding *holding, con
 	if (!holding_is_claimed(holding))
 		rule = DRIFT_ORIGINAL;
 	if (rule == DRIFT_ORIGINAL) {
-		(void)holding_set_original(holding, actuator, current);
+		(void)holding_set_original(holding, actuator,
+					   knob_original_of(actuator, holding->group->cgroup.path,
+							    (enum knob)holding->knob,
+							    holding_version(actuator, holding),
+							    current));
 		most = DRIFT_NEW_ORIGINALS;
 	}
 	if (rule == DRIFT_YIELD || holding->drift_count > most) {
@@ -187,6 +194,40 @@ static void drift_decide(struct actuator *actuator, struct holding *holding, con
 	}
 	holding_unsettle(holding);
 	holding_settle(actuator, holding);
+}
+
+/* A device that goes takes its lines with it, and that is nobody's write. */
+static bool device_is_there(const struct actuator *actuator, uint32_t device)
+{
+	char name[DEVICE_NAME_BYTES], path[32 + DEVICE_NAME_BYTES];
+
+	device_name(device, name);
+	(void)snprintf(path, sizeof(path), "sys/dev/block/%s", name);
+	return faccessat(actuator->context.root->root, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* v1 takes a CPU that goes offline out of every list for good, and a list that would be empty is.
+ * Nobody wrote that, and it is not what is to be put back. */
+static bool cpus_went(struct actuator *actuator, struct holding *holding, const char *current)
+{
+	struct cpulist now, ours, online;
+	char text[KNOB_TEXT_MAX];
+
+	if (!holding_is_nested(actuator, holding) || cpulist_parse(current, &now) < 0 ||
+	    cpulist_parse(holding->written, &ours) < 0)
+		return false;
+	if (!cpulist_is_empty(&now)) {
+		if (file_read(actuator->context.root->root, "sys/devices/system/cpu/online", text,
+			      sizeof(text)) < 0 ||
+		    cpulist_parse(text, &online) < 0)
+			return false;
+		cpulist_intersect(&ours, &online);
+		if (!cpulist_equals(&ours, &now))
+			return false;
+	}
+	holding_set_text(&holding->written, current);
+	(void)holding_record(actuator, holding, current);
+	return true;
 }
 
 void holding_check(struct actuator *actuator, struct holding *holding)
@@ -220,9 +261,24 @@ void holding_check(struct actuator *actuator, struct holding *holding)
 		}
 		return;
 	}
+	if (holding->device && !(knob_table[place.knob].flags & KNOB_NET) &&
+	    !device_is_there(actuator, holding->device)) {
+		holding_fail(actuator, holding, -ENODEV, "keep");
+		return;
+	}
+	if (cpus_went(actuator, holding, current))
+		return;
 	drift_note(actuator, holding, current);
 	if (holding->status != KNOB_YIELDED)
 		drift_decide(actuator, holding, current);
+}
+
+/* The file is gone. Of a group that is held for the sake of one above nobody else will tell. */
+static void drift_lost(struct actuator *actuator, struct holding *holding)
+{
+	holding->watch = -1;
+	if (!holding_is_claimed(holding) && holding_is_nested(actuator, holding))
+		holding_kill(actuator, holding);
 }
 
 static void drift_group(struct actuator *actuator, const struct inotify_event *event)
@@ -243,7 +299,7 @@ static void drift_group(struct actuator *actuator, const struct inotify_event *e
 		if (holding->watch != event->wd)
 			continue;
 		if (event->mask & IN_IGNORED)
-			holding->watch = -1;
+			drift_lost(actuator, holding);
 		else
 			holding_check(actuator, holding);
 	}

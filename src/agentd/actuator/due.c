@@ -99,6 +99,11 @@ static void reconcile_holding(struct actuator *actuator, struct holding *holding
 {
 	if (holding->flags & HOLDING_DEAD)
 		return;
+	if (!holding_is_claimed(holding) && holding_is_nested(actuator, holding) &&
+	    !group_is_alive(actuator, holding->group)) {
+		holding_kill(actuator, holding);
+		return;
+	}
 	actuator_unit_look(actuator, holding->group);
 	if (!holding->processes && holding->watch < 0 && holding->status == KNOB_WRITTEN)
 		drift_watch(actuator, holding);

@@ -12,9 +12,10 @@ struct group *group_find_target(const struct actuator *actuator, struct berth_ta
 	case TARGET_WORKLOAD:
 		return hashmap_get_u64(&actuator->by_target, target.id);
 	case TARGET_HOST:
+	case TARGET_DEVICE: /* by a line of the root group's files */
+	case TARGET_NET:
 		return hashmap_get(&actuator->by_path, "");
 	case TARGET_CPU:
-	case TARGET_DEVICE:
 		break;
 	}
 	return NULL;
@@ -42,7 +43,7 @@ static void group_replace(struct actuator *actuator, struct group *group)
 	}
 }
 
-static bool group_is_alive(const struct actuator *actuator, const struct group *group)
+bool group_is_alive(const struct actuator *actuator, const struct group *group)
 {
 	for (unsigned int i = 0; i < CONTROLLER_MAX; i++) {
 		cleanup_close int fd = -EBADF;
@@ -138,12 +139,14 @@ int group_for_target(struct actuator *actuator, const struct actuator_target *ta
 		     struct group **ret)
 {
 	struct cgroup host = { .path = (char[]){ "" } };
-	const struct cgroup *cgroup = target->target.kind == TARGET_HOST ? &host : target->group;
+	bool is_host = target->target.kind != TARGET_WORKLOAD;
+	const struct actuator_target whole = { .target = { .kind = TARGET_HOST }, .label = "host" };
+	const struct cgroup *cgroup = is_host ? &host : target->group;
 	struct group *group;
 
 	if (!cgroup)
 		return -EINVAL;
-	if (target->target.kind != TARGET_HOST) {
+	if (!is_host) {
 		int r = cgroup_path_check(cgroup->path);
 
 		if (r < 0)
@@ -152,7 +155,7 @@ int group_for_target(struct actuator *actuator, const struct actuator_target *ta
 	int r = group_get(actuator, cgroup, &group);
 
 	if (r == 0)
-		r = group_bind(actuator, group, target);
+		r = group_bind(actuator, group, is_host ? &whole : target);
 	if (r < 0)
 		return r;
 	*ret = group;
@@ -160,6 +163,19 @@ int group_for_target(struct actuator *actuator, const struct actuator_target *ta
 }
 
 DEFINE_CLEANUP(struct cgroup *, cgroup_free);
+
+void group_look_again(const struct actuator *actuator, struct group *group,
+		      enum controller controller)
+{
+	CLEANUP(cgroup_freep) struct cgroup *now = NULL;
+
+	if (group->cgroup.inode[controller] != 0 || !group->cgroup.path[0] ||
+	    cgroup_new(actuator->context.hierarchy, group->cgroup.path, &now) < 0)
+		return;
+	/* In the hierarchies that it was known in it must still be the same. */
+	if (group_is_same(&group->cgroup, now))
+		group->cgroup.inode[controller] = now->inode[controller];
+}
 
 int group_parent(struct actuator *actuator, struct group *group, struct group **ret)
 {

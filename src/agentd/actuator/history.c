@@ -24,6 +24,7 @@ static const size_t text_limit[TEXT_MAX] = {
 
 struct history_entry {
 	uint64_t time_realtime_usec, id;
+	struct berth_target target;
 	int result;
 	char *texts; /* TEXT_MAX strings, one behind the other */
 };
@@ -120,6 +121,7 @@ uint64_t history_add(struct history *history, const struct history_view *view)
 		.time_realtime_usec =
 			view->time_realtime_usec ? view->time_realtime_usec : now_realtime_usec(),
 		.id = history->next_id++,
+		.target = view->target,
 		.result = view->result,
 		.texts = texts_join(texts),
 	};
@@ -159,6 +161,7 @@ void history_each(const struct history *history,
 		view = (struct history_view){
 			.time_realtime_usec = entry->time_realtime_usec,
 			.id = entry->id,
+			.target = entry->target,
 			.owner = texts[TEXT_OWNER],
 			.label = texts[TEXT_LABEL],
 			.what = texts[TEXT_WHAT],

@@ -6,20 +6,32 @@
 
 #include "actuator/actuator-internal.h"
 
-struct holding *holding_find(const struct group *group, enum knob knob)
+struct holding *holding_find_device(const struct group *group, enum knob knob, uint32_t device)
 {
 	struct holding *holding;
 
 	list_foreach (holding, &group->holdings, in_group)
-		if (holding->knob == knob && !(holding->flags & HOLDING_DEAD))
+		if (holding->knob == knob && holding->device == device &&
+		    !(holding->flags & HOLDING_DEAD))
 			return holding;
 	return NULL;
+}
+
+struct holding *holding_find(const struct group *group, enum knob knob)
+{
+	return holding_find_device(group, knob, 0);
 }
 
 int holding_get(struct actuator *actuator, struct group *group, enum knob knob,
 		struct holding **ret)
 {
-	struct holding *holding = holding_find(group, knob);
+	return holding_get_device(actuator, group, knob, 0, ret);
+}
+
+int holding_get_device(struct actuator *actuator, struct group *group, enum knob knob,
+		       uint32_t device, struct holding **ret)
+{
+	struct holding *holding = holding_find_device(group, knob, device);
 
 	if (!holding) {
 		holding = calloc(1, sizeof(*holding));
@@ -37,6 +49,7 @@ int holding_get(struct actuator *actuator, struct group *group, enum knob knob,
 		}
 		holding->group = group;
 		holding->knob = (uint8_t)knob;
+		holding->device = device;
 		holding->status = KNOB_PENDING;
 		holding->watch = -1;
 		list_init(&holding->claims);
@@ -56,6 +69,7 @@ void holding_kill(struct actuator *actuator, struct holding *holding)
 
 	if (holding->flags & HOLDING_DEAD)
 		return;
+	holding_slow_forget(actuator, holding);
 	list_foreach_safe (claim, following, &holding->claims, list)
 		claim_free(actuator, claim);
 	holding_forget_record(actuator, holding);
@@ -106,6 +120,7 @@ void holding_place(const struct actuator *actuator, const struct holding *holdin
 		.hierarchy = actuator->context.hierarchy,
 		.group = &holding->group->cgroup,
 		.knob = (enum knob)holding->knob,
+		.device = holding->device,
 	};
 }
 
@@ -124,7 +139,7 @@ bool holding_is_claimed(const struct holding *holding)
 
 static bool claim_beats(const struct knob_row *row, uint64_t a, uint64_t b)
 {
-	if (row->merge == MERGE_EXCLUSIVE)
+	if (row->merge == MERGE_EXCLUSIVE || row->merge == MERGE_INTERSECT)
 		return false;
 	if (row->type == KNOB_TYPE_S64)
 		return row->merge == MERGE_MAX ? (int64_t)a > (int64_t)b : (int64_t)a < (int64_t)b;
@@ -170,32 +185,61 @@ static bool holding_sum(const struct holding *holding, uint64_t *ret)
 	return any;
 }
 
-/* A two-level kernel knows 0 and -1 only and answers EINVAL to the finer levels. */
+/* A two-level kernel knows 0 and -1 only and answers EINVAL to the finer levels. The group that
+ * writeback counts for is named by its inode. */
 static uint64_t holding_clamp(const struct actuator *actuator, const struct holding *holding,
 			      uint64_t number)
 {
+	if (holding->knob == KNOB_MEMORY_WB_BLKIO)
+		return holding->group->cgroup.inode[CONTROLLER_IO];
 	if (holding->knob != KNOB_CPU_QOS_LEVEL || !actuator->probed ||
 	    actuator->capabilities.knobs[KNOB_CPU_QOS_LEVEL].multilevel)
 		return number;
 	return (int64_t)number < 0 ? (uint64_t)-1 : 0;
 }
 
-bool holding_effective(const struct actuator *actuator, const struct holding *holding,
-		       uint64_t *ret)
+static bool holding_original(const struct actuator *actuator, const struct holding *holding,
+			     uint64_t *ret)
+{
+	return holding->original &&
+	       knob_parse((enum knob)holding->knob, holding_version(actuator, holding),
+			  holding->original, ret) == 0;
+}
+
+static bool cpus_effective(const struct actuator *actuator, const struct holding *holding,
+			   uint64_t *ret)
+{
+	char text[KNOB_TEXT_MAX];
+	struct cpulist list;
+
+	if (!holding_cpus(actuator, holding, &list))
+		return false;
+	/* One that is too long is found out when it is written. */
+	(void)cpulist_format(&list, text, sizeof(text));
+	*ret = hash_bytes(text, strlen(text));
+	return true;
+}
+
+bool holding_effective(const struct actuator *actuator, struct holding *holding, uint64_t *ret)
 {
 	const struct claim *claim = holding_effective_claim(holding);
-	uint64_t sum = 0, original;
+	uint64_t sum = 0, original = UINT64_MAX;
 	bool summed = (knob_table[holding->knob].flags & KNOB_SUM_UP) && holding_sum(holding, &sum);
 
+	if (knob_table[holding->knob].flags & KNOB_CPULIST)
+		return cpus_effective(actuator, holding, ret);
+	if (!claim && (knob_table[holding->knob].flags & KNOB_GROW_UP))
+		return holding_grown(actuator, holding, ret);
 	if (!claim && !summed)
 		return false;
 	/* An ancestor that nobody claimed is never lowered. */
-	if (!claim && holding->original &&
-	    knob_parse((enum knob)holding->knob, holding_version(actuator, holding),
-		       holding->original, &original) == 0)
+	if (!claim && holding_original(actuator, holding, &original))
 		sum = MAX(sum, original);
 	if (claim)
 		sum = summed ? MAX(sum, claim->number) : claim->number;
+	if ((knob_table[holding->knob].flags & KNOB_LOWER_ONLY) &&
+	    holding_original(actuator, holding, &original))
+		sum = MIN(sum, original);
 	*ret = holding_clamp(actuator, holding, sum);
 	return true;
 }

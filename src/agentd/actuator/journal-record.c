@@ -21,7 +21,7 @@ struct journal_fixed {
 	uint64_t id, inode, number;
 	uint32_t knob, version, flags, released;
 	uint32_t lengths[JOURNAL_STRINGS]; /* with NUL */
-	uint32_t unused;
+	uint32_t device;                   /* was unused, and 0 */
 };
 
 void journal_encode(struct strbuf *buffer, const struct journal_record *record)
@@ -36,6 +36,7 @@ void journal_encode(struct strbuf *buffer, const struct journal_record *record)
 		.version = record->version,
 		.flags = record->flags,
 		.released = record->released,
+		.device = record->device,
 	};
 	struct journal_header header = { .magic = JOURNAL_MAGIC };
 	size_t start = buffer->length;
@@ -93,6 +94,7 @@ int journal_decode(const void *data, size_t size, struct journal_record *ret)
 		.knob = fixed.knob,
 		.version = fixed.version,
 		.flags = fixed.flags,
+		.device = fixed.device,
 		.released = fixed.released != 0,
 		.path = strings[0],
 		.original = strings[1],

@@ -32,7 +32,8 @@ struct journal_record {
 	uint64_t inode; /* of the group in the knob's hierarchy; 0 for a host knob */
 	uint64_t number;
 	uint32_t knob, version, flags;
-	bool released; /* nothing but id counts */
+	uint32_t device; /* of a KNOB_DEVICE; 0 also in records of versions without */
+	bool released;   /* nothing but id counts */
 	const char *path, *original, *previous, *next, *owner;
 };
 

@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "actuator/knob-table.h"
 
-#include <inttypes.h>
-
-#include "macro.h"
-#include "strbuf.h"
-
-#define S64(value)    ((uint64_t)(int64_t)(value))
-#define LOCKS_NOTHING (-1)
-/* The kernel refuses less: min_cfs_quota_period, kernel/sched/core.c. */
-#define QUOTA_MIN_USEC 1000
+#include "actuator/knob-rows.h"
+#include "actuator/resctrl-knobs.h"
 
 const struct knob_row knob_table[KNOB_MAX] = {
 	[KNOB_CPU_QOS_LEVEL] = {
@@ -64,9 +57,11 @@ const struct knob_row knob_table[KNOB_MAX] = {
 		.max = UINT64_MAX,
 		.merge = MERGE_MIN,
 		.drift = DRIFT_ORIGINAL,
+		.flags = KNOB_GROW_UP,
 		.locks = LOCKS_NOTHING,
 		.help = "CPU microseconds that the group may use in 100 ms, over all CPUs; the "
-			"period found is kept and the quota scaled to it.",
+			"period found is kept and the quota scaled to it, but quota_period is that "
+			"of a group of v2 without a quota.",
 		.source = "Documentation/admin-guide/cgroup-v2.rst; scheduler/sched-bwc.rst",
 	},
 	[KNOB_MEMORY_QOS_LEVEL] = {
@@ -157,76 +152,245 @@ const struct knob_row knob_table[KNOB_MAX] = {
 			"no other shares an SMT core with them.",
 		.source = "Documentation/admin-guide/hw-vuln/core-scheduling.rst, since 5.14",
 	},
+	[KNOB_IO_READ_BPS] = IO_LIMIT("io.max.rbps", "blkio.throttle.read_bps_device", "rbps",
+				      "Bytes a second that the group may read from the device."),
+	[KNOB_IO_WRITE_BPS] = IO_LIMIT("io.max.wbps", "blkio.throttle.write_bps_device", "wbps",
+				       "Bytes a second that the group may write to the device."),
+	[KNOB_IO_READ_IOPS] = IO_LIMIT("io.max.riops", "blkio.throttle.read_iops_device", "riops",
+				       "Reads a second that the group may do on the device."),
+	[KNOB_IO_WRITE_IOPS] = IO_LIMIT("io.max.wiops", "blkio.throttle.write_iops_device", "wiops",
+					"Writes a second that the group may do on the device."),
+	[KNOB_IO_LATENCY_USEC] = {
+		.name = "io.latency",
+		.controller = CONTROLLER_IO,
+		.file_v2 = "io.latency",
+		.key = "target",
+		.type = KNOB_TYPE_U64,
+		.min = 1,
+		.max = UINT64_MAX,
+		.merge = MERGE_MIN,
+		.drift = DRIFT_ORIGINAL,
+		.flags = KNOB_DEVICE,
+		.locks = LOCKS_NOTHING,
+		.help = "Microseconds that IO of the group may take on the device before siblings "
+			"with a larger target are slowed down.",
+		.source = "Documentation/admin-guide/cgroup-v2.rst, CONFIG_BLK_CGROUP_IOLATENCY",
+	},
+	[KNOB_IO_WEIGHT] = {
+		.name = "io.weight",
+		.controller = CONTROLLER_IO,
+		.file_v1 = "blkio.cost.weight",
+		.file_v2 = "io.weight",
+		.type = KNOB_TYPE_U64,
+		.min = 1,
+		.max = 10000,
+		.merge = MERGE_EXCLUSIVE,
+		.drift = DRIFT_ORIGINAL,
+		.flags = KNOB_DEFAULT,
+		.locks = LOCKS_NOTHING,
+		.help = "The group's share of each device that io.cost.qos is enabled for.",
+		.source = "Documentation/admin-guide/cgroup-v2.rst; v1: openEuler",
+	},
+	[KNOB_IO_BFQ_WEIGHT] = {
+		.name = "io.bfq.weight",
+		.controller = CONTROLLER_IO,
+		.file_v1 = "blkio.bfq.weight",
+		.file_v2 = "io.bfq.weight",
+		.type = KNOB_TYPE_U64,
+		.min = 1,
+		.max = 1000,
+		.merge = MERGE_EXCLUSIVE,
+		.drift = DRIFT_ORIGINAL,
+		.flags = KNOB_DEFAULT,
+		.locks = LOCKS_NOTHING,
+		.help = "The group's share of each device whose scheduler is bfq.",
+		.source = "Documentation/block/bfq-iosched.rst, CONFIG_BFQ_GROUP_IOSCHED",
+	},
+	[KNOB_IO_PRIO_CLASS] = {
+		.name = "io.prio.class",
+		.controller = CONTROLLER_IO,
+		.file_v1 = "blkio.prio.class",
+		.file_v2 = "io.prio.class",
+		.type = KNOB_TYPE_U64,
+		.max = IO_PRIO_IDLE,
+		.merge = MERGE_MAX,
+		.drift = DRIFT_ORIGINAL,
+		.locks = LOCKS_NOTHING,
+		.help = "Priority class of the group's requests, by number: no-change, none-to-rt, "
+			"restrict-to-be, idle.",
+		.source = "Documentation/admin-guide/cgroup-v2.rst, CONFIG_BLK_CGROUP_IOPRIO",
+	},
+	[KNOB_MEMORY_WB_BLKIO] = {
+		.name = "memory.wb_blkio_ino",
+		.controller = CONTROLLER_MEMORY,
+		.file_v1 = "memory.wb_blkio_ino",
+		.type = KNOB_TYPE_U64,
+		.min = 1,
+		.max = 1,
+		.merge = MERGE_MAX,
+		.drift = DRIFT_ORIGINAL,
+		.flags = KNOB_ONE_WAY,
+		.locks = LOCKS_NOTHING,
+		.help = "Writeback of the group's dirty pages counts for its own blkio group, whose "
+			"inode is written.",
+		.source = "openEuler, boot with cgroup1_writeback",
+	},
+	[KNOB_DEVICE_COST_MODEL] = IO_COST("io.cost.model", "blkio.cost.model",
+					   "What a request costs on the device, by kind."),
+	[KNOB_DEVICE_COST_QOS] = IO_COST("io.cost.qos", "blkio.cost.qos",
+					 "Whether weights rule the device, and which latencies "
+					 "make it slow down."),
+	[KNOB_CPUSET_CPUS] = {
+		.name = "cpuset.cpus",
+		.controller = CONTROLLER_CPUSET,
+		.file_v1 = "cpuset.cpus",
+		.file_v2 = "cpuset.cpus",
+		.type = KNOB_TYPE_TEXT,
+		.merge = MERGE_INTERSECT,
+		.drift = DRIFT_ORIGINAL,
+		.flags = KNOB_CPULIST | KNOB_NESTED,
+		.locks = LOCKS_NOTHING,
+		.help = "The CPUs that the group may run on, of those that it has already.",
+		.source = "Documentation/admin-guide/cgroup-v2.rst; cgroup-v1/cpusets.rst",
+	},
+	[KNOB_CPUSET_PREFERRED] = {
+		.name = "cpuset.preferred_cpus",
+		.controller = CONTROLLER_CPUSET,
+		.file_v1 = "cpuset.preferred_cpus",
+		.type = KNOB_TYPE_TEXT,
+		.merge = MERGE_INTERSECT,
+		.drift = DRIFT_ORIGINAL,
+		.flags = KNOB_CPULIST,
+		.locks = LOCKS_NOTHING,
+		.help = "The CPUs that the group stays on while these are used less than "
+			"kernel.sched_util_low_pct.",
+		.source = "openEuler CONFIG_QOS_SCHED_DYNAMIC_AFFINITY, boot with "
+			  "dynamic_affinity=enable",
+	},
+	[KNOB_SCHED_PRIO_BALANCE] = QOS_SYSCTL(
+		"kernel.sched_prio_load_balance_enabled", "kernel/sched_prio_load_balance_enabled",
+		0, 1, MERGE_MAX, DRIFT_REWRITE, "Load balancing moves online tasks first.",
+		"CONFIG_QOS_SCHED_PRIO_LB"),
+	[KNOB_QOS_OVERLOAD_MSEC] = QOS_SYSCTL(
+		"kernel.qos_overload_detect_period_ms", "kernel/qos_overload_detect_period_ms", 100,
+		100000, MERGE_EXCLUSIVE, DRIFT_ORIGINAL,
+		"Milliseconds that offline tasks may starve on a CPU before they are let run to "
+		"give back what they hold in the kernel.",
+		"CONFIG_QOS_SCHED"),
+	[KNOB_QOS_WAIT_MSEC] = QOS_SYSCTL(
+		"kernel.qos_offline_wait_interval_ms", "kernel/qos_offline_wait_interval_ms", 100,
+		1000, MERGE_EXCLUSIVE, DRIFT_ORIGINAL,
+		"Milliseconds that such a task sleeps each time before it returns to user space.",
+		"CONFIG_QOS_SCHED"),
+	[KNOB_QOS_LEVEL_WEIGHTS] = {
+		.name = "kernel.qos_level_weights",
+		.controller = CONTROLLER_CPU,
+		.file_v1 = "kernel/qos_level_weights",
+		.file_v2 = "kernel/qos_level_weights",
+		.type = KNOB_TYPE_TEXT,
+		.merge = MERGE_EXCLUSIVE,
+		.drift = DRIFT_ORIGINAL,
+		.flags = KNOB_HOST,
+		.locks = LOCKS_NOTHING,
+		.help = "What each level of cpu.qos_level weighs, five numbers.",
+		.source = "openEuler CONFIG_QOS_SCHED_MULTILEVEL",
+	},
+	[KNOB_SCHED_UTIL_LOW] = QOS_SYSCTL(
+		"kernel.sched_util_low_pct", "kernel/sched_util_low_pct", 0, 100, MERGE_EXCLUSIVE,
+		DRIFT_ORIGINAL,
+		"Use of the preferred CPUs, in percent, from which a task may leave them.",
+		"CONFIG_QOS_SCHED_DYNAMIC_AFFINITY"),
+	[KNOB_CPU_BURST_USEC] = {
+		.name = "cpu.burst",
+		.controller = CONTROLLER_CPU,
+		.file_v1 = "cpu.cfs_burst_us",
+		.file_v2 = "cpu.max.burst",
+		.type = KNOB_TYPE_U64,
+		.max = UINT64_MAX,
+		.merge = MERGE_MAX,
+		.drift = DRIFT_ORIGINAL,
+		.locks = LOCKS_NOTHING,
+		.help = "CPU microseconds that the group may save up of unused quota; at most its "
+			"quota is written.",
+		.source = "Documentation/scheduler/sched-bwc.rst, since 5.14",
+	},
+
+	[KNOB_MEMORY_HIGH_BYTES] = {
+		.name = "memory.high",
+		.controller = CONTROLLER_MEMORY,
+		.file_v1 = "memory.high",
+		.file_v2 = "memory.high",
+		.type = KNOB_TYPE_U64,
+		.min = MEMORY_HIGH_MIN,
+		.max = UINT64_MAX,
+		.merge = MERGE_MIN,
+		.drift = DRIFT_ORIGINAL,
+		.flags = KNOB_MAY_BLOCK | KNOB_LOWER_ONLY,
+		.locks = LOCKS_NOTHING,
+		.help = "Above that many bytes the group is made to give memory back and is slowed "
+			"down, but not killed.",
+		.source = "Documentation/admin-guide/cgroup-v2.rst; v1: openEuler "
+			  "CONFIG_MEMCG_V1_THRESHOLD_QOS",
+	},
+	[KNOB_MEMORY_HIGH_ASYNC_RATIO] = {
+		.name = "memory.high_async_ratio",
+		.controller = CONTROLLER_MEMORY,
+		.file_v1 = "memory.high_async_ratio",
+		.file_v2 = "memory.high_async_ratio",
+		.type = KNOB_TYPE_U64,
+		.max = 99,
+		.merge = MERGE_MAX,
+		.drift = DRIFT_ORIGINAL,
+		.locks = LOCKS_NOTHING,
+		.help = "From that percentage of memory.high on, the kernel reclaims in the "
+			"background; 0 never.",
+		.source = "openEuler CONFIG_MEMCG_V1_THRESHOLD_QOS",
+	},
+	[KNOB_MEMORY_OOM_GROUP] = {
+		.name = "memory.oom.group",
+		.controller = CONTROLLER_MEMORY,
+		.file_v2 = "memory.oom.group",
+		.type = KNOB_TYPE_U64,
+		.max = 1,
+		.merge = MERGE_MAX,
+		.drift = DRIFT_ORIGINAL,
+		.locks = LOCKS_NOTHING,
+		.help = "The OOM killer takes every process of the group and of those below it, or "
+			"none.",
+		.source = "Documentation/admin-guide/cgroup-v2.rst, since 4.19",
+	},
+	[KNOB_CACHE_CLASS] = RESCTRL_MEMBERS,
+	[KNOB_CACHE_LOW] = RESCTRL_CLASS("low"),
+	[KNOB_CACHE_MIDDLE] = RESCTRL_CLASS("middle"),
+	[KNOB_CACHE_HIGH] = RESCTRL_CLASS("high"),
+	[KNOB_CACHE_DYNAMIC] = RESCTRL_CLASS("dynamic"),
+	[KNOB_NET_QDISC] = NET_KNOB("net.qdisc",
+				    "What packets wait in on their way out: fq sends each when its "
+				    "time has come.",
+				    "net/sched/sch_fq.c, since 3.12"),
+	[KNOB_NET_EGRESS] = NET_KNOB("net.egress",
+				     "The BPF program that looks at each packet on its way out, in a "
+				     "filter of clsact.",
+				     "net/sched/cls_bpf.c, since 4.5"),
+	/* Filters of others go by it, too. */
+	[KNOB_NET_CLASSID] = {
+		.name = "net_cls.classid",
+		.controller = CONTROLLER_CPU,
+		.file_v1 = "net_cls.classid",
+		.type = KNOB_TYPE_U64,
+		.max = UINT32_MAX,
+		.merge = MERGE_EXCLUSIVE,
+		.drift = DRIFT_YIELD,
+		.flags = KNOB_NET_CLS | KNOB_TOP_DOWN,
+		.locks = LOCKS_NOTHING,
+		.help = "The class of the group's packets; 4294967295 is offline to openEuler's "
+			"bwm.",
+		.source = "Documentation/admin-guide/cgroup-v1/net_cls.rst",
+	},
+	[KNOB_BWM_BANDWIDTH] = BWM_KNOB("bwm.bandwidth", "net_qos_bandwidth",
+					"What offline traffic gets above and below the water line, "
+					"together on all devices that bwm is on at."),
+	[KNOB_BWM_WATERLINE] = BWM_KNOB("bwm.waterline", "net_qos_waterline",
+					"Online traffic from which offline traffic gets the lower "
+					"bandwidth."),
 };
-
-const char *knob_file(enum knob knob, int version)
-{
-	const struct knob_row *row;
-
-	if ((unsigned int)knob >= KNOB_MAX)
-		return NULL;
-	row = &knob_table[knob];
-	switch (version) {
-	case 1:
-		return row->file_v1;
-	case 2:
-		return row->file_v2;
-	default:
-		/* A sysctl and a process are there without any cgroup mount. */
-		return row->flags & (KNOB_HOST | KNOB_PROCESSES) ? row->file_v2 : NULL;
-	}
-}
-
-static void range_add(struct strbuf *text, const struct knob_row *row)
-{
-	if (row->type == KNOB_TYPE_S64)
-		strbuf_addf(text, "%" PRId64 " to %" PRId64, (int64_t)row->min, (int64_t)row->max);
-	else if (row->max == UINT64_MAX)
-		strbuf_addf(text, "%" PRIu64 " to max", row->min);
-	else
-		strbuf_addf(text, "%" PRIu64 " to %" PRIu64, row->min, row->max);
-}
-
-static void flags_add(struct strbuf *text, uint32_t flags)
-{
-	static const struct {
-		uint32_t flag;
-		const char *name;
-	} names[] = {
-		{ KNOB_SUM_UP, "sum-up" },   { KNOB_MAY_BLOCK, "may-block" },
-		{ KNOB_ONE_WAY, "one-way" }, { KNOB_PROCESSES, "processes" },
-		{ KNOB_HOST, "host" },       { KNOB_TOP_DOWN, "top-down" },
-	};
-	bool any = false;
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if (!(flags & names[i].flag))
-			continue;
-		strbuf_addf(text, "%s%s", any ? ", " : "", names[i].name);
-		any = true;
-	}
-	if (!any)
-		strbuf_add(text, "-");
-}
-
-void knob_table_dump(FILE *out)
-{
-	static const char *const types[] = { "u64", "s64", "text" };
-	static const char *const merges[] = { "min", "max", "exclusive" };
-	static const char *const drifts[] = { "rewrite", "original", "yield" };
-
-	for (size_t i = 0; i < KNOB_MAX; i++) {
-		const struct knob_row *row = &knob_table[i];
-		cleanup_strbuf struct strbuf range = { 0 };
-		cleanup_strbuf struct strbuf flags = { 0 };
-
-		range_add(&range, row);
-		flags_add(&flags, row->flags);
-		(void)fprintf(
-			out, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row->name,
-			controller_name(row->controller), row->file_v1 ? row->file_v1 : "-",
-			row->file_v2 ? row->file_v2 : "-", types[row->type], strbuf_text(&range),
-			merges[row->merge], drifts[row->drift], strbuf_text(&flags),
-			row->locks < 0 ? "-" : knob_table[row->locks].name, row->help, row->source);
-	}
-}

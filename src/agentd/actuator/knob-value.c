@@ -5,36 +5,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "actuator/bwm-knob.h"
+#include "actuator/knob-line.h"
 #include "actuator/knob-table.h"
-#include "file.h"
+#include "actuator/knob-value-internal.h"
+#include "actuator/net-knob.h"
+#include "cpulist.h"
+#include "hashmap.h"
 #include "macro.h"
 #include "parse.h"
 
-#define QUOTA_PERIOD_USEC 100000u /* of the knob's number, and the kernel's default */
-#define QUOTA_MIN_USEC    1000u
-#define PERIOD_MIN_USEC   1000u    /* min_cfs_quota_period, kernel/sched/core.c */
-#define PERIOD_MAX_USEC   1000000u /* max_cfs_quota_period */
-#define SHARES_MIN        2u       /* MIN_SHARES and MAX_SHARES, kernel/sched/sched.h */
-#define SHARES_MAX        (1u << 18)
-#define WEIGHT_MIN        1u
-#define WEIGHT_MAX        10000u
-#define WEIGHT_DEFAULT    100u
-#define SHARES_DEFAULT    1024u
-
-struct quota {
-	uint64_t usec;   /* of each period; UINT64_MAX: none */
-	uint64_t period; /* 0: not told */
-};
-
-static size_t text_length(const char *text)
-{
-	return strcspn(text, "\n");
-}
-
-static uint64_t divide_rounded(uint64_t dividend, uint64_t divisor)
-{
-	return dividend / divisor + (dividend % divisor >= (divisor + 1) / 2 ? 1 : 0);
-}
+#define SHARES_MIN     2u /* MIN_SHARES and MAX_SHARES, kernel/sched/sched.h */
+#define SHARES_MAX     (1u << 18)
+#define WEIGHT_MIN     1u
+#define WEIGHT_MAX     10000u
+#define WEIGHT_DEFAULT 100u
+#define SHARES_DEFAULT 1024u
 
 static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
 {
@@ -54,7 +40,7 @@ static uint64_t weight_of_shares(uint64_t shares)
 }
 
 /* "max" or a number; v1 writes a missing quota as -1 and takes any negative number for it. */
-static int span_parse(const char *text, size_t length, uint64_t *ret)
+int span_parse(const char *text, size_t length, uint64_t *ret)
 {
 	char number[32];
 	int64_t negative;
@@ -77,59 +63,53 @@ static int span_parse(const char *text, size_t length, uint64_t *ret)
 	return 0;
 }
 
-/* "QUOTA", or "QUOTA PERIOD" with either version's word for none. */
-static int quota_parse(const char *text, struct quota *ret)
-{
-	size_t length = text_length(text);
-	const char *blank = memchr(text, ' ', length);
-	struct quota quota = { .period = 0 };
-	int r = span_parse(text, blank ? (size_t)(blank - text) : length, &quota.usec);
-
-	if (r < 0)
-		return r;
-	if (blank) {
-		r = parse_u64_span(blank + 1, length - (size_t)(blank + 1 - text), &quota.period);
-		if (r < 0)
-			return r;
-		if (quota.period < PERIOD_MIN_USEC || quota.period > PERIOD_MAX_USEC)
-			return -EINVAL;
-	}
-	*ret = quota;
-	return 0;
-}
-
-/* CPU time in 100 ms to CPU time in a period, or the other way round. */
-static uint64_t quota_scale(uint64_t usec, uint64_t to, uint64_t from)
-{
-	uint64_t scaled;
-
-	if (usec == UINT64_MAX || __builtin_mul_overflow(usec, to, &scaled))
-		return UINT64_MAX;
-	return divide_rounded(scaled, from);
-}
-
-static int quota_format(int version, uint64_t number, const char *current, char *text, size_t size)
-{
-	struct quota found = { .period = 0 };
-	uint64_t usec, period;
-
-	/* What cannot be read is no reason not to write: the default period is as good. */
-	if (current)
-		(void)quota_parse(current, &found);
-	period = found.period ? found.period : QUOTA_PERIOD_USEC;
-	usec = quota_scale(number, period, QUOTA_PERIOD_USEC);
-	if (usec < QUOTA_MIN_USEC)
-		usec = QUOTA_MIN_USEC;
-	if (version == 1)
-		return usec == UINT64_MAX ? snprintf(text, size, "-1")
-					  : snprintf(text, size, "%" PRIu64, usec);
-	return usec == UINT64_MAX ? snprintf(text, size, "max %" PRIu64, period)
-				  : snprintf(text, size, "%" PRIu64 " %" PRIu64, usec, period);
-}
-
 static bool is_memory(enum knob knob)
 {
-	return knob == KNOB_MEMORY_MIN_BYTES || knob == KNOB_MEMORY_LOW_BYTES;
+	return knob == KNOB_MEMORY_MIN_BYTES || knob == KNOB_MEMORY_LOW_BYTES ||
+	       knob == KNOB_MEMORY_HIGH_BYTES;
+}
+
+/* What a device's line may leave open. */
+static bool is_limit(enum knob knob)
+{
+	return knob >= KNOB_IO_READ_BPS && knob <= KNOB_IO_LATENCY_USEC;
+}
+
+/* Either version's word for none. block/blk-throttle.c keeps IOPS in 32 bits, and takes the largest
+ * for none; a target of 0 is none, too. */
+static uint64_t limit_of(enum knob knob, int version, uint64_t number)
+{
+	bool iops = knob == KNOB_IO_READ_IOPS || knob == KNOB_IO_WRITE_IOPS;
+
+	if ((iops && number >= UINT32_MAX) ||
+	    (number == 0 && (version == 1 || knob == KNOB_IO_LATENCY_USEC)))
+		return UINT64_MAX;
+	return number;
+}
+
+static int limit_format(enum knob knob, int version, uint64_t number, char *text, size_t size)
+{
+	number = limit_of(knob, version, number);
+	if (number == UINT64_MAX)
+		return snprintf(text, size, "%s", version == 1 ? "0" : "max");
+	return snprintf(text, size, "%" PRIu64, number);
+}
+
+/* Since 6.5 the kernel prints promote-to-rt for what none-to-rt sets, and takes both. */
+static const char *const prio_classes[] = { "no-change", "none-to-rt", "restrict-to-be", "idle",
+					    "promote-to-rt" };
+
+static int prio_class_parse(const char *text, uint64_t *ret)
+{
+	size_t length = text_length(text);
+
+	for (size_t i = 0; i < ARRAY_SIZE(prio_classes); i++) {
+		if (strlen(prio_classes[i]) != length || memcmp(prio_classes[i], text, length) != 0)
+			continue;
+		*ret = i <= IO_PRIO_IDLE ? i : IO_PRIO_TO_RT;
+		return 0;
+	}
+	return -EINVAL;
 }
 
 int knob_format(enum knob knob, int version, uint64_t number, const char *current, char *text,
@@ -137,9 +117,14 @@ int knob_format(enum knob knob, int version, uint64_t number, const char *curren
 {
 	int length;
 
-	if ((unsigned int)knob >= KNOB_MAX)
+	if ((unsigned int)knob >= KNOB_MAX || knob_table[knob].type == KNOB_TYPE_TEXT ||
+	    (knob == KNOB_IO_PRIO_CLASS && number > IO_PRIO_IDLE))
 		return -EINVAL;
-	if (knob == KNOB_CPU_QUOTA_USEC)
+	if (is_limit(knob))
+		length = limit_format(knob, version, number, text, size);
+	else if (knob == KNOB_IO_PRIO_CLASS)
+		length = snprintf(text, size, "%s", prio_classes[number]);
+	else if (knob == KNOB_CPU_QUOTA_USEC)
 		length = quota_format(version, number, current, text, size);
 	else if (knob == KNOB_CPU_WEIGHT && version == 1)
 		length = snprintf(text, size, "%" PRIu64, shares_of_weight(number));
@@ -159,8 +144,14 @@ static int number_parse(enum knob knob, const char *text, uint64_t *ret)
 	int64_t value;
 	int r;
 
+	if (knob == KNOB_IO_PRIO_CLASS)
+		return prio_class_parse(text, ret);
+	if (knob_table[knob].type == KNOB_TYPE_TEXT) {
+		*ret = hash_bytes(text, length);
+		return 0;
+	}
 	if (knob_table[knob].type == KNOB_TYPE_U64) {
-		if (text[0] == '-' || (!is_memory(knob) && text[0] == 'm'))
+		if (text[0] == '-' || (!is_memory(knob) && !is_limit(knob) && text[0] == 'm'))
 			return -EINVAL;
 		return span_parse(text, length, ret);
 	}
@@ -176,36 +167,24 @@ static int number_parse(enum knob knob, const char *text, uint64_t *ret)
 
 int knob_parse(enum knob knob, int version, const char *text, uint64_t *ret)
 {
-	struct quota quota = { .period = 0 };
 	uint64_t number = 0;
 	int r;
 
 	if ((unsigned int)knob >= KNOB_MAX)
 		return -EINVAL;
 	if (knob == KNOB_CPU_QUOTA_USEC) {
-		r = quota_parse(text, &quota);
-		number = r < 0 ? 0
-			       : quota_scale(quota.usec, QUOTA_PERIOD_USEC,
-					     quota.period ? quota.period : QUOTA_PERIOD_USEC);
+		r = quota_number(text, &number);
 	} else {
 		r = number_parse(knob, text, &number);
 		if (r == 0 && knob == KNOB_CPU_WEIGHT && version == 1)
 			number = weight_of_shares(number);
+		if (r == 0 && is_limit(knob))
+			number = limit_of(knob, version, number);
 	}
 	if (r < 0)
 		return -EINVAL;
 	*ret = number;
 	return 0;
-}
-
-static bool quota_same(const char *a, const char *b)
-{
-	struct quota left, right;
-
-	if (quota_parse(a, &left) < 0 || quota_parse(b, &right) < 0 || left.usec != right.usec)
-		return false;
-	/* v2 takes a quota alone and keeps the period, and v1 has it in another file. */
-	return left.period == right.period || left.period == 0 || right.period == 0;
 }
 
 /* page_counter_memparse(): whole pages, rounded down; what is over PAGE_COUNTER_MAX is "max". */
@@ -220,11 +199,51 @@ static uint64_t pages_of_bytes(uint64_t bytes)
 
 static bool number_same(enum knob knob, int version, uint64_t a, uint64_t b)
 {
+	if (is_limit(knob))
+		return limit_of(knob, version, a) == limit_of(knob, version, b);
 	if (is_memory(knob))
 		return pages_of_bytes(a) == pages_of_bytes(b);
 	if (knob == KNOB_CPU_WEIGHT && version == 1)
 		return clamp(a, SHARES_MIN, SHARES_MAX) == clamp(b, SHARES_MIN, SHARES_MAX);
 	return a == b;
+}
+
+static bool cpus_same(const char *a, const char *b)
+{
+	struct cpulist left, right;
+
+	return cpulist_parse(a, &left) == 0 && cpulist_parse(b, &right) == 0 &&
+	       cpulist_equals(&left, &right);
+}
+
+/* A sysctl of several numbers is written with blanks and read with tabs. */
+static bool words_same(const char *a, const char *b)
+{
+	static const char blank[] = " \t\n";
+
+	for (;;) {
+		size_t left, right;
+
+		a += strspn(a, blank);
+		b += strspn(b, blank);
+		left = strcspn(a, blank);
+		right = strcspn(b, blank);
+		if (left != right || memcmp(a, b, left) != 0)
+			return false;
+		if (left == 0)
+			return true;
+		a += left;
+		b += right;
+	}
+}
+
+static bool text_same(enum knob knob, const char *a, const char *b)
+{
+	uint32_t flags = knob_table[knob].flags;
+
+	if (flags & KNOB_CPULIST)
+		return cpus_same(a, b);
+	return flags & KNOB_DEVICE ? knob_pairs_same(a, b) : words_same(a, b);
 }
 
 bool knob_same(enum knob knob, int version, const char *a, const char *b)
@@ -238,25 +257,14 @@ bool knob_same(enum knob knob, int version, const char *a, const char *b)
 		return true;
 	if (knob == KNOB_CPU_QUOTA_USEC)
 		return quota_same(a, b);
+	if (knob_table[knob].flags & KNOB_RESCTRL)
+		return false; /* one text for each thing that it means: resctrl.h */
+	if (knob_table[knob].flags & KNOB_NET)
+		return net_knob_same(a, b);
+	if (knob_table[knob].flags & KNOB_BWM)
+		return bwm_knob_same(knob, a, b);
+	if (knob_table[knob].type == KNOB_TYPE_TEXT)
+		return text_same(knob, a, b);
 	return number_parse(knob, a, &left) == 0 && number_parse(knob, b, &right) == 0 &&
 	       number_same(knob, version, left, right);
-}
-
-int knob_read_current(int dirfd, enum knob knob, int version, char *text, size_t size)
-{
-	const char *file = knob_file(knob, version);
-	uint64_t period;
-	int length, added;
-
-	if (!file)
-		return -EOPNOTSUPP;
-	length = file_read(dirfd, file, text, size);
-	if (length < 0)
-		return length;
-	/* Without a readable period the quota is scaled to the default one. */
-	if (knob != KNOB_CPU_QUOTA_USEC || version != 1 ||
-	    file_read_u64(dirfd, "cpu.cfs_period_us", &period) < 0)
-		return 0;
-	added = snprintf(text + length, size - (size_t)length, " %" PRIu64, period);
-	return added < 0 || (size_t)added >= size - (size_t)length ? -ENOSPC : 0;
 }

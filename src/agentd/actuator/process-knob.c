@@ -6,6 +6,7 @@
 
 #include "actuator/process-knob-internal.h"
 #include "actuator/process-list.h"
+#include "actuator/resctrl.h"
 #include "cleanup.h"
 #include "limit.h"
 #include "macro.h"
@@ -15,7 +16,7 @@ int process_knob_new(const struct sysroot *root, const struct hierarchy *hierarc
 {
 	struct process_knob *made;
 
-	if (knob != KNOB_OOM_SCORE_ADJ && knob != KNOB_CORE_SCHED)
+	if (knob != KNOB_OOM_SCORE_ADJ && knob != KNOB_CORE_SCHED && knob != KNOB_CACHE_CLASS)
 		return -EINVAL;
 	made = calloc(1, sizeof(*made));
 	if (!made)
@@ -110,14 +111,15 @@ static int look_at(struct look *look, int pid)
 {
 	const struct process_knob *knob = look->knob;
 	const struct process_entry *known = entry_find(knob->entries, knob->count, pid);
-	cleanup_close int fd = process_open(knob->root->proc, pid);
+	cleanup_close int fd = process_open(knob->root->root, pid);
 	struct process_stat stat;
 	int64_t value;
 	int r;
 
-	if (fd < 0)
-		return fd;
-	r = process_stat_read(fd, &stat);
+	r = fd < 0 ? fd : process_stat_read(fd, &stat);
+	/* No more fds, say: that it has ended would be something else. */
+	if (r < 0 && r != -ESRCH && known)
+		look->entries[look->count++] = *known;
 	if (r < 0)
 		return r;
 	if (stat.state == 'Z' || stat.state == 'X')
@@ -145,7 +147,7 @@ static bool entry_has_left(const struct process_knob *knob, const struct process
 	cleanup_close int fd = -EBADF;
 
 	return !process_list_has(pids, count, entry->pid) &&
-	       process_entry_open(knob, entry, &fd) == 0;
+	       process_entry_open(knob, entry, &fd) != -ESRCH;
 }
 
 int process_knob_look(struct process_knob *knob)
@@ -156,6 +158,9 @@ int process_knob_look(struct process_knob *knob)
 	size_t pid_count = 0;
 	int found = 0, listed;
 
+	/* The way back of a thread is the default group, whatever it was: nothing is read. */
+	if (knob->knob == KNOB_CACHE_CLASS)
+		return 0;
 	if (knob->is_replayed)
 		process_applied_infer(knob);
 	listed = process_list_read(knob->hierarchy, &knob->group, LIMIT_PIDS, &pids, &pid_count);
@@ -194,12 +199,14 @@ static int entry_apply(const struct process_knob *knob, const struct process_ent
 	return r < 0 ? r : 1;
 }
 
+/* Never less than what it had: only with CAP_SYS_RESOURCE, which berthd does without, may a value
+ * be lowered below what one that had it wrote (fs/proc/base.c, oom_score_adj_min). */
 static int oom_score_apply(struct process_knob *knob, int64_t value)
 {
 	int written = 0, last = 0;
 
 	for (size_t i = 0; i < knob->count; i++) {
-		int r = entry_apply(knob, &knob->entries[i], value);
+		int r = entry_apply(knob, &knob->entries[i], MAX(value, knob->entries[i].original));
 
 		if (r > 0)
 			written++;
@@ -222,23 +229,44 @@ static bool entry_is_ours(const struct process_knob *knob, const struct process_
 	return current == (int64_t)written || (knob->has_applied && current == knob->applied);
 }
 
-/* Leaves in entries what is to be put back. */
-static void restore_select(struct process_knob *knob, uint64_t written)
+/* 1: it is to be put back; 0: it is not, or not any more; -errno: that cannot be seen now. */
+static int entry_judge(const struct process_knob *knob, const struct process_entry *entry,
+		       uint64_t written)
 {
-	size_t kept = 0;
+	cleanup_close int fd = -EBADF;
+	int64_t current = 0;
+	int r = process_entry_open(knob, entry, &fd);
+
+	if (r == 0)
+		r = process_value_read(knob->knob, fd, entry->pid, &current);
+	if (r < 0)
+		return r == -ESRCH ? 0 : r;
+	return entry_is_ours(knob, entry, current, written);
+}
+
+/* Leaves in entries what is to be put back, and behind that those of which it cannot be seen now:
+ * how many, and why of the last. */
+static size_t restore_select(struct process_knob *knob, uint64_t written, int *ret_error)
+{
+	size_t kept = 0, unseen = 0;
 
 	for (size_t i = 0; i < knob->count; i++) {
-		cleanup_close int fd = -EBADF;
-		const struct process_entry *entry = &knob->entries[i];
-		int64_t current;
+		struct process_entry entry = knob->entries[i];
+		int r = entry_judge(knob, &entry, written);
 
-		if (process_entry_open(knob, entry, &fd) < 0 ||
-		    process_value_read(knob->knob, fd, entry->pid, &current) < 0 ||
-		    !entry_is_ours(knob, entry, current, written))
+		if (r == 0)
 			continue;
-		knob->entries[kept++] = *entry;
+		knob->entries[kept + unseen] = entry;
+		if (r < 0) {
+			*ret_error = r;
+			unseen++;
+			continue;
+		}
+		knob->entries[kept + unseen] = knob->entries[kept];
+		knob->entries[kept++] = entry;
 	}
 	knob->count = kept;
+	return unseen;
 }
 
 static void restore_values(const struct process_knob *knob, int *results)
@@ -250,9 +278,15 @@ static void restore_values(const struct process_knob *knob, int *results)
 int process_knob_restore(struct process_knob *knob, uint64_t written)
 {
 	cleanup_free int *results = NULL;
-	size_t kept = 0;
+	size_t kept = 0, unseen;
 	int put_back = 0, last = 0, r = 0;
 
+	if (knob->knob == KNOB_CACHE_CLASS) {
+		r = resctrl_tasks_leave(knob->root, knob->hierarchy, &knob->group,
+					(unsigned int)written);
+		/* With its group the class' tasks went back. */
+		return r == -ENXIO ? 0 : r;
+	}
 	if (!knob->has_applied && knob->knob == KNOB_OOM_SCORE_ADJ) {
 		knob->applied = (int64_t)written;
 		knob->has_applied = true;
@@ -260,10 +294,10 @@ int process_knob_restore(struct process_knob *knob, uint64_t written)
 	/* Children that were forked since the last look; a group that is gone has none, but its
 	 * processes may live elsewhere. */
 	(void)process_knob_look(knob);
-	restore_select(knob, written);
 	results = calloc(knob->count + 1, sizeof(*results));
 	if (!results)
 		return -ENOMEM;
+	unseen = restore_select(knob, written, &last);
 	if (knob->knob == KNOB_CORE_SCHED)
 		r = core_sched_clear(knob, knob->entries, knob->count, results);
 	else
@@ -276,6 +310,10 @@ int process_knob_restore(struct process_knob *knob, uint64_t written)
 		last = results[i];
 		knob->entries[kept++] = knob->entries[i];
 	}
+	for (size_t i = 0; i < unseen; i++)
+		knob->entries[kept++] = knob->entries[knob->count + i];
+	if (unseen > 0)
+		qsort(knob->entries, kept, sizeof(*knob->entries), entry_compare);
 	knob->count = kept;
 	if (kept == 0)
 		knob->has_applied = false;
@@ -287,6 +325,9 @@ int process_knob_restore(struct process_knob *knob, uint64_t written)
 
 int process_knob_apply(struct process_knob *knob, uint64_t number)
 {
+	if (knob->knob == KNOB_CACHE_CLASS)
+		return resctrl_tasks_join(knob->root, knob->hierarchy, &knob->group,
+					  (unsigned int)number);
 	if (knob->knob == KNOB_OOM_SCORE_ADJ)
 		return oom_score_apply(knob, (int64_t)number);
 	return number ? core_sched_apply(knob) : process_knob_restore(knob, 1);

@@ -3,7 +3,8 @@
  * process-knob.h - a knob that the kernel keeps for each process and not for a group:
  * KNOB_OOM_SCORE_ADJ and KNOB_CORE_SCHED. One struct process_knob holds, for one group and one such
  * knob, what every process of the group and of the groups below it had before, by pid and start
- * time, so that a recycled pid is never touched.
+ * time, so that a recycled pid is never touched. KNOB_CACHE_CLASS, kept for each thread, has no
+ * originals: resctrl-tasks.c moves only what is in the default group, and back to it.
  *
  * The order that keeps the journal's promise:
  *	process_knob_look()        read the originals of processes not seen before, forget dead ones

@@ -18,6 +18,7 @@
 #define STAT_STATE_FIELD 3
 
 struct process_walk {
+	const char *file;
 	int *pids;
 	size_t count, capacity, limit, groups;
 	int parent_fd;
@@ -25,13 +26,13 @@ struct process_walk {
 	bool over;
 };
 
-int process_open(int proc_fd, int pid)
+int process_open(int root, int pid)
 {
-	char name[16];
+	char name[32];
 	int fd;
 
-	(void)snprintf(name, sizeof(name), "%d", pid);
-	fd = openat(proc_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	(void)snprintf(name, sizeof(name), "proc/%d", pid);
+	fd = openat(root, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? -ESRCH : -errno;
 	return fd;
@@ -142,7 +143,7 @@ static int walk_group(struct process_walk *walk, int fd)
 		walk->over = true;
 		return 0;
 	}
-	r = file_read_all(fd, "cgroup.procs", &text, NULL);
+	r = file_read_all(fd, walk->file, &text, NULL);
 	if (r == -EFBIG)
 		walk->over = true;
 	/* A threaded group (v2) refuses with EOPNOTSUPP; its processes are listed above it. */
@@ -190,18 +191,32 @@ int process_list_identify(const struct hierarchy *hierarchy, struct cgroup *grou
 	return -ENOENT;
 }
 
-int process_list_read(const struct hierarchy *hierarchy, const struct cgroup *group, size_t limit,
-		      int **ret_pids, size_t *ret_count)
+/* Sorted, each once. */
+static size_t pids_settle(int *pids, size_t found)
+{
+	size_t count = 0;
+
+	if (found > 1)
+		qsort(pids, found, sizeof(*pids), pid_compare);
+	for (size_t i = 0; i < found; i++)
+		if (count == 0 || pids[count - 1] != pids[i])
+			pids[count++] = pids[i];
+	return count;
+}
+
+static int list_read(const struct hierarchy *hierarchy, const struct cgroup *group, bool threads,
+		     size_t limit, int **ret_pids, size_t *ret_count)
 {
 	int controller = process_list_controller(group);
-	struct process_walk walk = { .limit = limit };
+	struct process_walk walk = { .limit = limit, .file = "cgroup.procs" };
 	cleanup_free int *pids = NULL;
 	cleanup_close int fd = -EBADF;
-	size_t count = 0;
 	int r;
 
 	if (controller < 0)
 		return controller;
+	if (threads)
+		walk.file = hierarchy->mounts[controller].version == 1 ? "tasks" : "cgroup.threads";
 	fd = cgroup_open(hierarchy, group, (enum controller)controller);
 	if (fd < 0)
 		return fd;
@@ -209,14 +224,38 @@ int process_list_read(const struct hierarchy *hierarchy, const struct cgroup *gr
 	pids = walk.pids;
 	if (r < 0)
 		return r == -ENODEV ? -ENOENT : r; /* kernfs: the group went while it was read */
-	if (walk.count > 1)
-		qsort(pids, walk.count, sizeof(*pids), pid_compare);
-	for (size_t i = 0; i < walk.count; i++)
-		if (count == 0 || pids[count - 1] != pids[i])
-			pids[count++] = pids[i];
+	*ret_count = pids_settle(pids, walk.count);
 	*ret_pids = TAKE_PTR(pids);
-	*ret_count = count;
 	return walk.over ? -E2BIG : 0;
+}
+
+int process_list_read(const struct hierarchy *hierarchy, const struct cgroup *group, size_t limit,
+		      int **ret_pids, size_t *ret_count)
+{
+	return list_read(hierarchy, group, false, limit, ret_pids, ret_count);
+}
+
+int thread_list_read(const struct hierarchy *hierarchy, const struct cgroup *group, size_t limit,
+		     int **ret_tids, size_t *ret_count)
+{
+	return list_read(hierarchy, group, true, limit, ret_tids, ret_count);
+}
+
+int process_list_parse(int dirfd, const char *path, int **ret_pids, size_t *ret_count)
+{
+	struct process_walk walk = { .limit = SIZE_MAX };
+	cleanup_free char *text = NULL;
+	cleanup_free int *pids = NULL;
+	int r = file_read_all(dirfd, path, &text, NULL);
+
+	if (r == 0)
+		r = pids_add(&walk, text);
+	pids = walk.pids;
+	if (r < 0)
+		return r;
+	*ret_count = pids_settle(pids, walk.count);
+	*ret_pids = TAKE_PTR(pids);
+	return 0;
 }
 
 bool process_list_has(const int *pids, size_t count, int pid)

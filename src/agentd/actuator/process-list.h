@@ -19,7 +19,7 @@ struct process_stat {
 
 /* An O_PATH fd of /proc/PID, the caller's to close: what is opened below it is of this process or
  * fails with -ESRCH, however the pid is used again. -ESRCH: no such process. */
-int process_open(int proc_fd, int pid);
+int process_open(int root, int pid);
 /* Of the process that process_open() opened. -ESRCH: it has ended. */
 int process_stat_read(int process_fd, struct process_stat *ret);
 
@@ -28,6 +28,12 @@ int process_stat_read(int process_fd, struct process_stat *ret);
  * -ESTALE: the group is gone. */
 int process_list_read(const struct hierarchy *hierarchy, const struct cgroup *group, size_t limit,
 		      int **ret_pids, size_t *ret_count);
+
+/* The same of threads, v2's cgroup.threads and v1's tasks. */
+int thread_list_read(const struct hierarchy *hierarchy, const struct cgroup *group, size_t limit,
+		     int **ret_tids, size_t *ret_count);
+/* Any file of one number a line, as ascending numbers, each once. */
+int process_list_parse(int dirfd, const char *path, int **ret_pids, size_t *ret_count);
 
 /* The mount in which a group's processes are looked up: the first that it is in; -ENOENT. */
 int process_list_controller(const struct cgroup *group);

@@ -46,7 +46,7 @@ int process_value_write(int process_fd, int64_t value)
 int process_entry_open(const struct process_knob *knob, const struct process_entry *entry,
 		       int *ret_fd)
 {
-	cleanup_close int fd = process_open(knob->root->proc, entry->pid);
+	cleanup_close int fd = process_open(knob->root->root, entry->pid);
 	struct process_stat stat;
 	int r;
 

@@ -20,16 +20,17 @@ static int record_fill(const struct actuator *actuator, const struct holding *ho
 		.inode = holding->group->cgroup.inode[row->controller],
 		.number = holding->number,
 		.knob = holding->knob,
+		.device = holding->device,
 		.version = (uint32_t)holding_version(actuator, holding),
 		.flags = (holding->flags & HOLDING_WAS_LOCKED ? JOURNAL_LOCKED : 0u) |
 			 (claim ? 0u : JOURNAL_INTERNAL),
 		.path = holding->group->cgroup.path,
 		.original = holding->original ? holding->original : "",
-		.previous = holding->written ? holding->written : "",
+		.previous = holding_slow_previous(holding),
 		.next = next,
 		.owner = claim ? claim->owner : "",
 	};
-	if (row->flags & KNOB_HOST)
+	if (row->flags & (KNOB_HOST | KNOB_ROOT))
 		ret->inode = 0;
 	/* Processes are found by any hierarchy: a v1 host may have none with memory (6.12 without
 	 * CONFIG_MEMCG_V1). */

@@ -11,6 +11,7 @@
 
 #include "actuator/actuator-internal.h"
 #include "actuator/process-list.h"
+#include "actuator/resctrl.h"
 
 /* What the file holds, told by the record. */
 static int replay_read(const struct actuator *actuator, const struct holding *holding, char *text,
@@ -71,6 +72,17 @@ static int replay_judge(struct actuator *actuator, struct holding *holding,
 		holding_set_text(&holding->written, record->next);
 		return 0;
 	}
+	/* Made and not written to yet: its mark says that it is ours. */
+	if (resctrl_class_of(knob) >= 0 && strcmp(current, RESCTRL_ABSENT) != 0 &&
+	    strcmp(current, RESCTRL_FOREIGN) != 0) {
+		holding_set_text(&holding->written, current);
+		return 0;
+	}
+	/* Whoever claims it again has it completed. */
+	if (restore_is_part(knob, current, record->original, record->next)) {
+		holding_set_text(&holding->written, current);
+		return 0;
+	}
 	if (record->previous[0] && knob_same(knob, version, current, record->previous)) {
 		holding_set_text(&holding->written, record->previous);
 		return knob_parse(knob, version, record->previous, &holding->number);
@@ -93,7 +105,7 @@ static int replay_group(struct actuator *actuator, const struct journal_record *
 
 	if (!path)
 		return -ENOMEM;
-	if (row->flags & KNOB_HOST)
+	if (row->flags & (KNOB_HOST | KNOB_ROOT))
 		return path[0] ? -EINVAL : group_get(actuator, &cgroup, ret);
 	if (cgroup_path_check(path) < 0)
 		return -EINVAL;
@@ -108,6 +120,26 @@ static int replay_group(struct actuator *actuator, const struct journal_record *
 		return fd;
 	(void)close_keep_errno(fd);
 	return group_get(actuator, &cgroup, ret);
+}
+
+static bool replay_is_part(const struct holding *holding, const struct journal_record *record)
+{
+	return holding->written && restore_is_part((enum knob)holding->knob, holding->written,
+						   record->original, record->next);
+}
+
+/* What the run before is taken to claim: what the host holds of it, as it was read, or what is half
+ * done. */
+static int replay_claim(struct actuator *actuator, struct holding *holding,
+			const struct journal_record *record)
+{
+	const char *text = replay_is_part(holding, record) ? record->next : holding->written;
+
+	if (knob_table[holding->knob].type != KNOB_TYPE_TEXT)
+		text = NULL;
+	return claim_add(actuator, holding, OWNER_PREVIOUS, holding->number, text,
+			 actuator_now(actuator) + actuator->options.previous_lease_usec,
+			 record->owner);
 }
 
 static void replay_record(void *data, struct journal *journal, const struct journal_record *record,
@@ -130,10 +162,12 @@ static void replay_record(void *data, struct journal *journal, const struct jour
 	}
 	r = replay_group(actuator, record, &group);
 	/* One that could not be released, on a full file system: the later one counts. */
-	if (r == 0 && (holding = holding_find(group, (enum knob)record->knob)))
+	if (r == 0 &&
+	    (holding = holding_find_device(group, (enum knob)record->knob, record->device)))
 		holding_kill(actuator, holding);
 	if (r == 0)
-		r = holding_get(actuator, group, (enum knob)record->knob, &holding);
+		r = holding_get_device(actuator, group, (enum knob)record->knob, record->device,
+				       &holding);
 	if (r < 0 && !replay_is_gone(r)) {
 		log_warning("'%s' of '%s' stays in the journal for the next start: %s",
 			    knob_table[record->knob].name, record->path, strerror(-r));
@@ -152,23 +186,28 @@ static void replay_record(void *data, struct journal *journal, const struct jour
 		return;
 	}
 	holding->status = KNOB_WRITTEN;
-	holding->flags |= HOLDING_SETTLED;
+	/* Whoever claims the same again has it written. */
+	if (!replay_is_part(holding, record))
+		holding->flags |= HOLDING_SETTLED;
 	if (!(record->flags & JOURNAL_INTERNAL) && holding->written)
-		(void)claim_add(actuator, holding, OWNER_PREVIOUS, holding->number,
-				actuator_now(actuator) + actuator->options.previous_lease_usec,
-				record->owner);
+		(void)replay_claim(actuator, holding, record);
 }
 
-/* Ancestors whose value is a sum are tied to what is below them again. */
+/* Ancestors whose value goes by what is below them are tied to it again. All the way up: one in
+ * between may have no quota, and no record. */
 static void replay_link(struct actuator *actuator)
 {
 	struct holding *holding;
-	struct group *above;
+	struct group *group, *above;
 
-	list_foreach (holding, &actuator->holdings, list)
-		if ((knob_table[holding->knob].flags & KNOB_SUM_UP) &&
-		    !(holding->flags & HOLDING_DEAD))
-			(void)group_parent(actuator, holding->group, &above);
+	list_foreach (holding, &actuator->holdings, list) {
+		if (!(knob_table[holding->knob].flags & (KNOB_SUM_UP | KNOB_GROW_UP)) ||
+		    (holding->flags & HOLDING_DEAD))
+			continue;
+		for (group = holding->group; group_parent(actuator, group, &above) == 0;
+		     group = above)
+			continue;
+	}
 }
 
 int actuator_replay(struct actuator *actuator)

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* restore-journal.c - `berthd --restore`: what a dead daemon left, from its journal alone. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "actuator/actuator.h"
 #include "actuator/journal.h"
+#include "actuator/knob-line.h"
+#include "actuator/nested.h"
 #include "actuator/process-knob.h"
 #include "actuator/process-list.h"
 #include "actuator/restore.h"
@@ -18,6 +21,7 @@
 struct restore_entry {
 	struct journal_slot slot;
 	enum knob knob;
+	uint32_t device;
 	uint64_t inode, number;
 	bool was_locked;
 	char *path; /* and the texts behind it */
@@ -59,6 +63,7 @@ static int restore_entry_init(struct restore_entry *entry, const struct journal_
 	*entry = (struct restore_entry){
 		.slot = *slot,
 		.knob = (enum knob)record->knob,
+		.device = record->device,
 		.inode = record->inode,
 		.number = record->number,
 		.was_locked = record->flags & JOURNAL_LOCKED,
@@ -107,7 +112,21 @@ static int restore_entry_compare(const void *a, const void *b)
 	const struct restore_entry *x = a;
 	const struct restore_entry *y = b;
 
-	return restore_compare(x->knob, x->path, y->knob, y->path);
+	const struct restore_order orders[] = {
+		{ x->knob, x->path, x->original, x->written },
+		{ y->knob, y->path, y->original, y->written },
+	};
+
+	return restore_compare(&orders[0], &orders[1]);
+}
+
+static void restore_entry_name(const struct restore_entry *entry, char *name, size_t size)
+{
+	char device[DEVICE_NAME_BYTES] = "";
+
+	knob_device_name(entry->knob, entry->device, device);
+	(void)snprintf(name, size, "%s%s%s", knob_table[entry->knob].name, device[0] ? " " : "",
+		       device);
 }
 
 DEFINE_CLEANUP(struct process_knob *, process_knob_free);
@@ -122,7 +141,8 @@ static int restore_entry_run(const struct sysroot *root, const struct hierarchy 
 		.place = { .root = root,
 			   .hierarchy = hierarchy,
 			   .group = &group,
-			   .knob = entry->knob },
+			   .knob = entry->knob,
+			   .device = entry->device },
 		.original = entry->original,
 		.previous = entry->previous,
 		.written = entry->written,
@@ -131,7 +151,7 @@ static int restore_entry_run(const struct sysroot *root, const struct hierarchy 
 	};
 
 	/* The path comes from a file: it goes through the same check as any other. */
-	if (!(row->flags & KNOB_HOST) && cgroup_path_check(entry->path) < 0)
+	if (!(row->flags & (KNOB_HOST | KNOB_ROOT)) && cgroup_path_check(entry->path) < 0)
 		return -EINVAL;
 	group.inode[row->controller] = entry->inode;
 	if (row->flags & KNOB_PROCESSES) {
@@ -150,6 +170,45 @@ static int restore_entry_run(const struct sysroot *root, const struct hierarchy 
 		item.processes = processes;
 	}
 	return restore_knob(&item);
+}
+
+struct restore_keeper {
+	const struct restore_list *list;
+	enum knob knob;
+};
+
+static bool restore_has_record(void *data, const char *path)
+{
+	const struct restore_keeper *keeper = data;
+
+	for (size_t i = 0; i < keeper->list->count; i++)
+		if (keeper->list->entries[i].knob == keeper->knob &&
+		    strcmp(keeper->list->entries[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+/* Groups that were made under a value of ours have no record, and a copy of it. */
+static void restore_copies(const struct sysroot *root, const struct hierarchy *hierarchy,
+			   const struct restore_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct restore_entry *entry = &list->entries[i];
+		struct restore_keeper keeper = { .list = list, .knob = entry->knob };
+		struct cgroup group = { .path = entry->path };
+		struct knob_place place = {
+			.root = root, .hierarchy = hierarchy, .group = &group, .knob = entry->knob
+		};
+
+		if (!(knob_table[entry->knob].flags & KNOB_NESTED) ||
+		    cgroup_path_check(entry->path) < 0)
+			continue;
+		group.inode[knob_table[entry->knob].controller] = entry->inode;
+		nested_restore_below(&place, entry->written, entry->original, restore_has_record,
+				     &keeper);
+		nested_restore_below(&place, entry->previous, entry->original, restore_has_record,
+				     &keeper);
+	}
 }
 
 DEFINE_CLEANUP(struct journal *, journal_free);
@@ -185,10 +244,14 @@ int actuator_restore_journal(
 			(void)journal_release(journal, &entry->slot);
 		if (r == RESTORE_REFUSED)
 			r = -EINVAL;
-		if (report)
-			report(data, entry->path, knob_table[entry->knob].name,
-			       r == RESTORE_FOREIGN ? RESTORE_NOTHING : r);
+		if (report) {
+			char name[64];
+
+			restore_entry_name(entry, name, sizeof(name));
+			report(data, entry->path, name, r == RESTORE_FOREIGN ? RESTORE_NOTHING : r);
+		}
 	}
+	restore_copies(root, hierarchy, &list);
 	/* After the files: systemd writes them, and then they are put back as they are now. */
 	return failed + unit_pins_flush(list.pins, UNITS_FLUSH_USEC, report, data);
 }

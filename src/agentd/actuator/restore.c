@@ -2,10 +2,15 @@
 #include "actuator/restore.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "actuator/failpoint.h"
+#include "actuator/nested.h"
+#include "actuator/net-knob.h"
 #include "actuator/process-knob.h"
+#include "actuator/resctrl.h"
+#include "file.h"
 #include "macro.h"
 #include "parse.h"
 
@@ -34,11 +39,29 @@ static bool restore_is_locked(const struct knob_place *place)
 	return knob_parse(lock.knob, file.version, text, &number) == 0 && number != 0;
 }
 
+bool restore_is_part(enum knob knob, const char *current, const char *original, const char *written)
+{
+	return (knob_table[knob].flags & KNOB_NET) && net_knob_is_part(current, original, written);
+}
+
+static bool restore_is_unfinished(const struct restore_item *item, const char *current)
+{
+	enum knob knob = item->place.knob;
+
+	return restore_is_part(knob, current, item->original, item->written) ||
+	       restore_is_part(knob, current, item->original, item->previous);
+}
+
 static bool restore_is_ours(const struct restore_item *item, int version, const char *current)
 {
 	enum knob knob = item->place.knob;
 	char reset[KNOB_TEXT_MAX];
 
+	/* A group with our mark is to go, whatever somebody wrote into it. */
+	if (knob_table[knob].flags & KNOB_RESCTRL)
+		return strcmp(current, RESCTRL_FOREIGN) != 0;
+	if (restore_is_unfinished(item, current))
+		return true;
 	if (item->written[0] && knob_same(knob, version, current, item->written))
 		return true;
 	if (item->previous[0] && knob_same(knob, version, current, item->previous))
@@ -70,11 +93,50 @@ static bool restore_is_gone(int error)
 	return error == -ENOENT || error == -ESTALE || error == -ENODEV || error == -ENXIO;
 }
 
+/* What goes back: on v1 of a list of CPUs what the parent still has, since a CPU that went offline
+ * is taken out of all of them, and somebody may have narrowed the parent. */
+static int restore_text(const struct restore_item *item, const struct knob_file *file, char *text,
+			size_t size)
+{
+	struct cpulist list;
+	int length;
+
+	if (!knob_is_nested(file->knob, file->version) ||
+	    cpulist_parse(item->original, &list) < 0 || cpulist_is_empty(&list)) {
+		length = snprintf(text, size, "%s", item->original);
+	} else {
+		nested_bound(file, &list);
+		length = cpulist_format(&list, text, size);
+	}
+	return length < 0 || (size_t)length >= size ? -EMSGSIZE : 0;
+}
+
+/* While there are tasks in it or below, v2 does not let a list of CPUs become empty again (6.12,
+ * cpuset.c, validate_change(): ENOSPC). Every CPU that there can be means the same: what the parent
+ * has, whatever that will be. */
+static int restore_all_cpus(const struct restore_item *item, const struct knob_file *file,
+			    char *text, size_t size)
+{
+	struct cpulist possible;
+	int r;
+
+	if (file->version != 2 || !(knob_table[file->knob].flags & KNOB_CPULIST) ||
+	    item->original[0] != '\0')
+		return -ENOSPC;
+	r = file_read(item->place.root->root, "sys/devices/system/cpu/possible", text, size);
+	if (r >= 0)
+		r = cpulist_parse(text, &possible);
+	if (r >= 0)
+		r = cpulist_format(&possible, text, size);
+	return r < 0 ? -ENOSPC : knob_file_write(file, text);
+}
+
 static int restore_file(const struct restore_item *item)
 {
 	cleanup_knob_file struct knob_file file = KNOB_FILE_NULL;
 	enum knob knob = item->place.knob;
-	char current[KNOB_TEXT_MAX];
+	char current[KNOB_TEXT_MAX], text[KNOB_TEXT_MAX];
+	bool unfinished;
 	int r = knob_file_open(&item->place, true, &file);
 
 	if (r < 0)
@@ -82,15 +144,21 @@ static int restore_file(const struct restore_item *item)
 	r = knob_file_read(&file, current, sizeof(current));
 	if (r < 0)
 		return r;
-	if (knob_same(knob, file.version, current, item->original))
+	unfinished = restore_is_unfinished(item, current);
+	if (!unfinished && knob_same(knob, file.version, current, item->original))
 		return RESTORE_NOTHING;
 	/* Under a lock that stays, the kernel shows a stand-in and refuses writes. */
 	if (item->was_locked && restore_is_locked(&item->place))
 		return -EBUSY;
 	if (!restore_is_ours(item, file.version, current))
 		return RESTORE_FOREIGN;
+	r = restore_text(item, &file, text, sizeof(text));
+	if (r < 0)
+		return r;
 	failpoint("knob-restore");
-	r = knob_file_write(&file, item->original);
+	r = knob_file_write(&file, text);
+	if (r == -ENOSPC)
+		r = restore_all_cpus(item, &file, text, sizeof(text));
 	if (r == -EINVAL && (knob_table[knob].flags & KNOB_ONE_WAY))
 		return RESTORE_REFUSED;
 	if (r < 0)
@@ -99,7 +167,10 @@ static int restore_file(const struct restore_item *item)
 	r = knob_file_read(&file, current, sizeof(current));
 	if (r < 0)
 		return r;
-	return knob_same(knob, file.version, current, item->original) ? RESTORE_DONE : -EIO;
+	/* Others have come to use it: it stays. */
+	if (unfinished && restore_is_unfinished(item, current))
+		return RESTORE_FOREIGN;
+	return knob_same(knob, file.version, current, text) ? RESTORE_DONE : -EIO;
 }
 
 int restore_knob(const struct restore_item *item)
@@ -122,16 +193,40 @@ static unsigned int path_depth(const char *path)
 	return depth;
 }
 
-int restore_compare(enum knob a, const char *a_path, enum knob b, const char *b_path)
+/* Both texts are of one group: the period, wherever it is, is the same. */
+static bool restore_lowers(const struct restore_order *order)
 {
-	bool a_locked = knob_locked_by(a) >= 0;
-	bool b_locked = knob_locked_by(b) >= 0;
+	uint64_t original, written;
+
+	return knob_parse(order->knob, 2, order->original, &original) == 0 &&
+	       knob_parse(order->knob, 2, order->written, &written) == 0 && original < written;
+}
+
+/* By knob, but that a burst which goes down goes ahead of the quota: the kernel refuses a quota
+ * below the burst (burst.c). */
+static unsigned int restore_rank(const struct restore_order *order)
+{
+	if (order->knob == KNOB_CPU_BURST_USEC && restore_lowers(order))
+		return 2 * KNOB_CPU_QUOTA_USEC;
+	return 2 * (unsigned int)order->knob + 1;
+}
+
+int restore_compare(const struct restore_order *a, const struct restore_order *b)
+{
+	bool a_locked = knob_locked_by(a->knob) >= 0;
+	bool b_locked = knob_locked_by(b->knob) >= 0;
+	bool lowers;
 	int order;
 
 	if (a_locked != b_locked)
 		return a_locked ? 1 : -1;
-	if (a != b)
-		return a < b ? -1 : 1;
-	order = (int)path_depth(a_path) - (int)path_depth(b_path);
-	return knob_table[a].flags & KNOB_SUM_UP ? -order : order;
+	if (restore_rank(a) != restore_rank(b))
+		return restore_rank(a) < restore_rank(b) ? -1 : 1;
+	order = (int)path_depth(a->path) - (int)path_depth(b->path);
+	if (!(knob_table[a->knob].flags & KNOB_GROW_UP))
+		return knob_table[a->knob].flags & KNOB_SUM_UP ? -order : order;
+	lowers = restore_lowers(a);
+	if (lowers != restore_lowers(b))
+		return lowers ? -1 : 1;
+	return lowers ? -order : order;
 }

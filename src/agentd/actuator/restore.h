@@ -31,10 +31,21 @@ struct restore_item {
 /* enum restore_result or -errno; -EBUSY: its lock (cpu.idle of the weight) is still set. */
 int restore_knob(const struct restore_item *item);
 
+/* Is `current` what a write of `written` leaves behind when it is cut short? It is ours then, and
+ * not the original even where it means the same. */
+bool restore_is_part(enum knob knob, const char *current, const char *original,
+		     const char *written);
+
+struct restore_order {
+	enum knob knob;
+	const char *path, *original, *written; /* "" none */
+};
+
 /* In which order two knobs of groups are put back: locks before what they lock, parents first
- * where the kernel propagates down, children first where ancestors hold sums. As qsort(3) has it.
- */
-int restore_compare(enum knob a, const char *a_path, enum knob b, const char *b_path);
+ * where the kernel propagates down, children first where ancestors hold sums. Where a child may not
+ * have more than its parent, all that is lowered comes first, children first, then all that is
+ * raised, parents first. As qsort(3) has it. */
+int restore_compare(const struct restore_order *a, const struct restore_order *b);
 
 /* The knob that locks this one, or -1. */
 int knob_locked_by(enum knob knob);

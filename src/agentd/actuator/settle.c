@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "actuator/actuator-internal.h"
-#include "parse.h"
 
 #define BACKOFF_FIRST_MSEC 1000u
 
@@ -35,30 +34,51 @@ static void holding_log_failure(struct actuator *actuator, const struct holding 
 			 holding->group->cgroup.path, strerror(-holding->error));
 }
 
+/* Runtimes make v1's blkio, cpuset and net_cls groups after those of the hierarchies that are
+ * watched. */
+static bool knob_waits_for_group(const struct holding *holding)
+{
+	if (knob_table[holding->knob].flags & KNOB_NET_CLS)
+		return true;
+	if (knob_table[holding->knob].controller == CONTROLLER_CPUSET)
+		return holding->group->cgroup.inode[CONTROLLER_CPUSET] == 0;
+	return holding->group->cgroup.inode[CONTROLLER_IO] == 0 &&
+	       (knob_table[holding->knob].controller == CONTROLLER_IO ||
+		holding->knob == KNOB_MEMORY_WB_BLKIO);
+}
+
 void holding_fail(struct actuator *actuator, struct holding *holding, int error, const char *what)
 {
 	uint64_t now = actuator_now(actuator);
 	uint64_t most = MAX(actuator->options.reconcile_interval_usec, USEC_PER_SEC);
+	bool is_to_come = error == -ENOENT && knob_waits_for_group(holding);
 
 	holding->status = KNOB_FAILED;
 	holding->error = error == -ENXIO ? -ENOENT : error;
-	if (error_is_gone(error)) {
+	if (error == -ENODEV && holding->device) {
+		/* The device went, and its lines with it; nobody tells when there is one again. */
+		holding_set_text(&holding->written, NULL);
+		error = -ENXIO;
+	}
+	if (error_is_gone(error) && !is_to_come) {
 		/* Its workload's end, or the hierarchy it is still to appear in, will be told. */
 		holding->status = KNOB_PENDING;
 		holding->retry_usec = 0;
 		holding_log_failure(actuator, holding, what);
 		return;
 	}
-	if (error == -ENXIO) {
+	if (error == -EINVAL && (knob_table[holding->knob].flags & KNOB_GROW_UP))
+		actuator->refused = true;
+	if (error == -ENXIO || is_to_come)
 		holding->status = KNOB_PENDING;
-		holding_log_failure(actuator, holding, what);
-		holding->backoff_msec = (uint32_t)(most / USEC_PER_MSEC);
-	} else {
+	else
 		actuator->stats.write_errors++;
-		holding_log_failure(actuator, holding, what);
+	holding_log_failure(actuator, holding, what);
+	if (error == -ENXIO)
+		holding->backoff_msec = (uint32_t)(most / USEC_PER_MSEC);
+	else
 		holding->backoff_msec =
 			holding->backoff_msec ? holding->backoff_msec * 2 : BACKOFF_FIRST_MSEC;
-	}
 	holding->backoff_msec =
 		(uint32_t)MIN((uint64_t)holding->backoff_msec, most / USEC_PER_MSEC);
 	holding->retry_usec = now + holding->backoff_msec * USEC_PER_MSEC;
@@ -72,6 +92,8 @@ void holding_settle_above(struct actuator *actuator, struct holding *holding)
 	struct holding *above;
 	uint64_t number;
 
+	if (row->flags & KNOB_GROW_UP)
+		grow_settle_above(actuator, holding->group, (enum knob)holding->knob);
 	if (!(row->flags & KNOB_SUM_UP))
 		return;
 	if (!(holding->flags & HOLDING_DEAD) && holding_effective(actuator, holding, &number) &&
@@ -83,8 +105,7 @@ void holding_settle_above(struct actuator *actuator, struct holding *holding)
 		holding_settle(actuator, above);
 }
 
-/* The kernel hands the new value of a parent down to everything below, over what we hold there. */
-static void settle_below(struct actuator *actuator, const struct holding *holding)
+void holding_settle_below(struct actuator *actuator, const struct holding *holding)
 {
 	struct holding *below;
 
@@ -108,110 +129,6 @@ static void settle_below(struct actuator *actuator, const struct holding *holdin
 		holding_unsettle(below);
 		holding_settle(actuator, below);
 	}
-}
-
-static void release_item(const struct actuator *actuator, const struct holding *holding,
-			 struct restore_item *ret)
-{
-	int64_t number = 0;
-
-	*ret = (struct restore_item){
-		.original = holding->original ? holding->original : "",
-		.previous = "",
-		.written = holding->written ? holding->written : "",
-		.processes = holding->processes,
-		.was_locked = holding->flags & HOLDING_WAS_LOCKED,
-	};
-	holding_place(actuator, holding, &ret->place);
-	if (holding->processes && parse_s64(ret->written, &number) == 0)
-		ret->number = (uint64_t)number;
-}
-
-static void release_tell(struct actuator *actuator, const struct holding *holding, int result)
-{
-	switch (result) {
-	case RESTORE_DONE:
-		actuator->stats.restores++;
-		actuator_tell(actuator, holding, "restore", holding->original, "restored", 0);
-		break;
-	case RESTORE_FOREIGN:
-		actuator->stats.foreign_writes++;
-		actuator_tell(actuator, holding, "restore", holding->original,
-			      "left: somebody else's value stands", 0);
-		break;
-	case RESTORE_REFUSED:
-		actuator->stats.restore_errors++;
-		actuator_tell(actuator, holding, "restore", holding->original,
-			      "the kernel does not take it back", -EINVAL);
-		break;
-	default:
-		break;
-	}
-}
-
-int holding_release(struct actuator *actuator, struct holding *holding)
-{
-	const struct knob_row *row = &knob_table[holding->knob];
-	struct holding *locked;
-	struct restore_item item;
-	int r = RESTORE_NOTHING;
-
-	release_item(actuator, holding, &item);
-	if (holding->original && (holding->written || (holding->flags & HOLDING_WAS_LOCKED)))
-		r = restore_knob(&item);
-	if (r < 0) {
-		actuator->stats.restore_errors++;
-		if (holding->backoff_msec == 0)
-			actuator_tell(actuator, holding, "restore", holding->original, "failed", r);
-		holding_unsettle(holding);
-		holding_fail(actuator, holding, r, "restore");
-		return r;
-	}
-	release_tell(actuator, holding, r);
-	holding_kill(actuator, holding);
-	if (r == RESTORE_DONE)
-		settle_below(actuator, holding);
-	locked = row->locks >= 0 ? holding_find(holding->group, (enum knob)row->locks) : NULL;
-	/* When everything is put back, its turn comes by itself. */
-	if (locked && actuator_writes(actuator)) {
-		holding_unsettle(locked);
-		holding_settle(actuator, locked);
-	}
-	return 0;
-}
-
-int holding_put_back(struct actuator *actuator, struct holding *holding)
-{
-	struct list claims;
-	struct holding *wish;
-	int r;
-
-	list_init(&claims);
-	while (!list_is_empty(&holding->claims)) {
-		struct list *member = holding->claims.next;
-
-		list_unlink(member);
-		list_append(&claims, member);
-	}
-	r = holding_release(actuator, holding);
-	/* Released is dead; the wish gets a holding of its own. */
-	if (r < 0)
-		wish = holding;
-	else if (list_is_empty(&claims) ||
-		 holding_get(actuator, holding->group, (enum knob)holding->knob, &wish) < 0)
-		wish = NULL;
-	while (!list_is_empty(&claims)) {
-		struct list *member = claims.next;
-
-		list_unlink(member);
-		if (wish)
-			list_append(&wish->claims, member);
-		else
-			claim_free(actuator, list_entry(member, struct claim, list));
-	}
-	if (wish && wish != holding)
-		holding_settle(actuator, wish);
-	return r;
 }
 
 /* The weight goes out of reach once cpu.idle is 1, and is 100 after: its original is taken now. */
@@ -242,6 +159,24 @@ static int settle_lock(struct actuator *actuator, struct holding *holding, uint6
 	return 0;
 }
 
+void holding_is_written(struct actuator *actuator, struct holding *holding, int result)
+{
+	if (result < 0) {
+		holding_fail(actuator, holding, result, "write");
+		return;
+	}
+	holding->status = KNOB_WRITTEN;
+	holding->error = 0;
+	holding->backoff_msec = 0;
+	holding->retry_usec = 0;
+	if (!holding->processes)
+		drift_watch(actuator, holding);
+	holding_settle_below(actuator, holding);
+	grow_settle_refused(actuator, holding);
+	burst_follow(actuator, holding);
+	actuator_unit_look(actuator, holding->group);
+}
+
 static void settle_write(struct actuator *actuator, struct holding *holding, uint64_t number)
 {
 	struct holding *locked = NULL;
@@ -249,17 +184,14 @@ static void settle_write(struct actuator *actuator, struct holding *holding, uin
 
 	if (r == 0)
 		r = holding_write(actuator, holding, number);
-	if (r < 0) {
-		holding_fail(actuator, holding, r, "write");
-	} else {
-		holding->status = KNOB_WRITTEN;
+	if (r == -EINVAL && burst_yield(actuator, holding, number))
+		r = holding_write(actuator, holding, number);
+	if (r == WRITE_UNDER_WAY) {
+		holding->status = KNOB_PENDING;
 		holding->error = 0;
-		holding->backoff_msec = 0;
 		holding->retry_usec = 0;
-		if (!holding->processes)
-			drift_watch(actuator, holding);
-		settle_below(actuator, holding);
-		actuator_unit_look(actuator, holding->group);
+	} else {
+		holding_is_written(actuator, holding, r);
 	}
 	if (locked) {
 		holding_unsettle(locked);
@@ -298,6 +230,11 @@ static void settle_one(struct actuator *actuator, struct holding *holding, bool 
 		settle_hold_back(actuator, holding, wanted);
 		return;
 	}
+	if (holding->slow) {
+		/* Its end settles again. */
+		holding_unsettle(holding);
+		return;
+	}
 	if (holding_is_locked(actuator, holding)) {
 		holding->status = KNOB_SHADOWED;
 		holding->error = 0;
@@ -306,18 +243,23 @@ static void settle_one(struct actuator *actuator, struct holding *holding, bool 
 	}
 	if (wanted)
 		settle_write(actuator, holding, number);
+	else if ((knob_table[holding->knob].flags & KNOB_NET) && holding->written)
+		holding_release_slowly(actuator, holding);
 	else
 		(void)holding_release(actuator, holding);
 }
 
 void holding_settle(struct actuator *actuator, struct holding *holding)
 {
-	bool sums = knob_table[holding->knob].flags & KNOB_SUM_UP;
-	uint64_t number = 0;
+	bool sums = knob_table[holding->knob].flags & (KNOB_SUM_UP | KNOB_GROW_UP);
+	uint64_t number = 0, base;
 	bool wanted, raising;
 
 	if (holding->flags & HOLDING_DEAD)
 		return;
+	/* Ancestors are told before it is written, and go by what it had. */
+	if (knob_table[holding->knob].flags & KNOB_GROW_UP)
+		(void)holding_base(actuator, holding, &base);
 	wanted = holding_effective(actuator, holding, &number);
 	raising =
 		sums && wanted && (!(holding->flags & HOLDING_SETTLED) || number > holding->number);

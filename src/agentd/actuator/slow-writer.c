@@ -6,18 +6,21 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "limit.h"
 #include "list.h"
+#include "macro.h"
 #include "worker/pool.h"
 
 struct slow_write {
 	struct list link;
-	int fd;
-	size_t length;
+	int (*fn)(const void *argument);
 	atomic_bool dropped; /* set by the loop, read by the thread */
+	int result;          /* set by the thread: 1 written, 0 not begun, or -errno */
 	void (*done)(void *data, int result);
 	void *data;
-	char text[];
+	/* Of slow_writer_add(). */
+	int fd;
+	size_t length;
+	_Alignas(void *) char argument[];
 };
 
 struct slow_writer {
@@ -34,7 +37,7 @@ static void slow_write_free(struct slow_write *job)
 
 DEFINE_CLEANUP(struct slow_writer *, slow_writer_free);
 
-int slow_writer_new(sd_event *event, struct slow_writer **ret)
+int slow_writer_new(sd_event *event, unsigned int queue_limit, struct slow_writer **ret)
 {
 	CLEANUP(slow_writer_freep)
 	struct slow_writer *writer = calloc(1, sizeof(*writer));
@@ -43,7 +46,7 @@ int slow_writer_new(sd_event *event, struct slow_writer **ret)
 	if (!writer)
 		return -ENOMEM;
 	list_init(&writer->writes);
-	r = worker_pool_new(event, 1, LIMIT_SLOW_QUEUE, &writer->pool);
+	r = worker_pool_new(event, 1, queue_limit, &writer->pool);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(writer);
@@ -63,19 +66,28 @@ struct slow_writer *slow_writer_free(struct slow_writer *writer)
 	return NULL;
 }
 
-static int slow_write_run(void *data)
+static int slow_write_text(const struct slow_write *job)
 {
-	struct slow_write *job = data;
 	ssize_t written;
 
-	if (atomic_load(&job->dropped))
-		return -ECANCELED;
 	do {
-		written = write(job->fd, job->text, job->length);
+		written = write(job->fd, job->argument, job->length);
 	} while (written < 0 && errno == EINTR);
 	if (written < 0)
 		return -errno;
 	return (size_t)written == job->length ? 0 : -EIO;
+}
+
+static int slow_write_run(void *data)
+{
+	struct slow_write *job = data;
+	int r;
+
+	if (atomic_load(&job->dropped))
+		return -ECANCELED;
+	r = job->fn ? job->fn(job->argument) : slow_write_text(job);
+	job->result = r < 0 ? r : 1;
+	return r;
 }
 
 static void on_written(void *data, void *job, int result)
@@ -91,21 +103,15 @@ static void on_written(void *data, void *job, int result)
 		done(done_data, result);
 }
 
-int slow_writer_add(struct slow_writer *writer, int fd, const char *text,
-		    void (*done)(void *data, int result), void *data)
+/* Allocated with its argument. fd: taken when it is added. */
+static int slow_write_add(struct slow_writer *writer, struct slow_write *job, int fd,
+			  void (*done)(void *data, int result), void *data)
 {
-	size_t length = strlen(text);
-	struct slow_write *job = calloc(1, sizeof(*job) + length + 1);
 	int r;
 
-	if (!job)
-		return -ENOMEM;
-	job->fd = -EBADF;
-	job->length = length;
 	atomic_init(&job->dropped, false);
 	job->done = done;
 	job->data = data;
-	memcpy(job->text, text, length + 1);
 	list_append(&writer->writes, &job->link);
 	job->fd = fd;
 	r = worker_pool_add(writer->pool, slow_write_run, on_written, job, NULL);
@@ -117,6 +123,32 @@ int slow_writer_add(struct slow_writer *writer, int fd, const char *text,
 	return 0;
 }
 
+int slow_writer_add(struct slow_writer *writer, int fd, const char *text,
+		    void (*done)(void *data, int result), void *data)
+{
+	size_t length = strlen(text);
+	struct slow_write *job = calloc(1, sizeof(*job) + length + 1);
+
+	if (!job)
+		return -ENOMEM;
+	job->length = length;
+	memcpy(job->argument, text, length + 1);
+	return slow_write_add(writer, job, fd, done, data);
+}
+
+int slow_writer_call(struct slow_writer *writer, int (*fn)(const void *argument),
+		     const void *argument, size_t size, void (*done)(void *data, int result),
+		     void *data)
+{
+	struct slow_write *job = calloc(1, sizeof(*job) + size);
+
+	if (!job)
+		return -ENOMEM;
+	job->fn = fn;
+	memcpy(job->argument, argument, size);
+	return slow_write_add(writer, job, -EBADF, done, data);
+}
+
 void slow_writer_forget(struct slow_writer *writer, const void *data)
 {
 	struct slow_write *job;
@@ -124,4 +156,21 @@ void slow_writer_forget(struct slow_writer *writer, const void *data)
 	list_foreach (job, &writer->writes, link)
 		if (job->data == data)
 			atomic_store(&job->dropped, true);
+}
+
+int slow_writer_cancel(struct slow_writer *writer, const void *data)
+{
+	struct slow_write *job, *next;
+	int r = 0;
+
+	list_foreach_safe (job, next, &writer->writes, link) {
+		if (job->data != data)
+			continue;
+		/* 0: its done() is what calls, and it is freed there. */
+		if (worker_pool_cancel(writer->pool, job) == 0)
+			continue;
+		r = job->result;
+		slow_write_free(job);
+	}
+	return r;
 }

@@ -7,7 +7,7 @@
 
 #include "actuator/actuator-internal.h"
 
-static enum unit_want holding_wants(const struct actuator *actuator, const struct holding *holding,
+static enum unit_want holding_wants(const struct actuator *actuator, struct holding *holding,
 				    uint64_t *ret)
 {
 	enum knob knob = (enum knob)holding->knob;
@@ -23,6 +23,10 @@ static enum unit_want holding_wants(const struct actuator *actuator, const struc
 	if (!holding_is_claimed(holding) && holding->original &&
 	    knob_same(knob, version, holding->written, holding->original))
 		return UNIT_WANT_NOTHING;
+	/* What is lent changes too often for a call to systemd each time; a daemon-reload that
+	 * takes it away is a foreign write, and written over. */
+	if (holding_is_raised(actuator, holding))
+		return UNIT_WANT_NOTHING;
 	if (unit_property_value(knob, version, holding->number, &value) < 0)
 		return UNIT_WANT_NOTHING;
 	*ret = value;
@@ -35,7 +39,7 @@ enum unit_want actuator_unit_wants(void *data, const char *path, enum unit_prope
 	const struct actuator *actuator = data;
 	const struct group *group = hashmap_get(&actuator->by_path, path);
 	enum unit_want want = UNIT_WANT_NOTHING;
-	const struct holding *holding;
+	struct holding *holding;
 
 	if (!group || !actuator_writes(actuator) || !actuator->options.pin_units)
 		return UNIT_WANT_NOTHING;
@@ -135,6 +139,8 @@ int holding_set_original(struct holding *holding, const struct actuator *actuato
 			return 0;
 		found = text;
 	}
+	if (!holding->original || strcmp(holding->original, found) != 0)
+		holding->flags &= (uint16_t)~HOLDING_BASED;
 	holding_set_text(&holding->original, found);
 	return holding->original ? 0 : -ENOMEM;
 }

@@ -51,6 +51,7 @@ static size_t view_claims(const struct actuator *actuator, const struct holding 
 			.owner = claim->owner,
 			.reason = claim->reason,
 			.number = claim->number,
+			.text = claim->text,
 			.lease_left_usec =
 				claim->expires_usec ? MAX(claim->expires_usec, now + 1) - now : 0,
 			.effective = claim == effective,
@@ -65,12 +66,23 @@ static const char *text_or_empty(const char *text)
 	return text ? text : "";
 }
 
+static void view_file(const struct holding *holding, int version, char *text, size_t size)
+{
+	const struct knob_row *row = &knob_table[holding->knob];
+	const char *file = knob_file((enum knob)holding->knob, version);
+	const char *key = version == 2 && row->key ? row->key : "";
+	char device[DEVICE_NAME_BYTES] = "";
+
+	knob_device_name((enum knob)holding->knob, holding->device, device);
+	(void)snprintf(text, size, "%s%s%s%s%s", file ? file : row->name, device[0] ? " " : "",
+		       device, key[0] ? " " : "", key);
+}
+
 static void view_holding(const struct actuator *actuator, const struct holding *holding,
 			 void (*fn)(void *data, const struct knob_view *view), void *data)
 {
 	cleanup_free struct claim_view *claims = NULL;
 	const struct group *group = holding->group;
-	const char *file = knob_file((enum knob)holding->knob, holding_version(actuator, holding));
 	int version = holding_version(actuator, holding);
 	uint64_t now = actuator_now(actuator);
 	char current[KNOB_TEXT_MAX], setting[64] = "";
@@ -78,15 +90,19 @@ static void view_holding(const struct actuator *actuator, const struct holding *
 		unit_pins_unit(actuator->pins, group->cgroup.path, (enum knob)holding->knob,
 			       version, setting, sizeof(setting));
 
+	char file[128];
+
 	view_current(actuator, holding, current, sizeof(current));
+	view_file(holding, version, file, sizeof(file));
 
 	size_t count = view_claims(actuator, holding, &claims);
 	struct knob_view view = {
 		.target = group->target,
 		.label = text_or_empty(group->label),
 		.path = group->cgroup.path,
-		.file = file ? file : knob_table[holding->knob].name,
+		.file = file,
 		.knob = (enum knob)holding->knob,
+		.device = holding->device,
 		.status = (enum knob_status)holding->status,
 		.error = holding->error,
 		.original = text_or_empty(holding->original),
@@ -121,6 +137,27 @@ void actuator_each_knob(const struct actuator *actuator, const struct berth_targ
 			view_holding(actuator, holding, fn, data);
 }
 
+void actuator_each_held(const struct actuator *actuator,
+			void (*fn)(void *data, const struct held_view *view), void *data)
+{
+	const struct holding *holding;
+
+	list_foreach (holding, &actuator->holdings, list) {
+		enum knob knob = (enum knob)holding->knob;
+		const char *file = knob_file(knob, holding_version(actuator, holding));
+		struct held_view view = {
+			.target = holding->group->target,
+			.knob = knob,
+			.status = (enum knob_status)holding->status,
+			.file = file ? file : knob_table[knob].name,
+			.written = text_or_empty(holding->written),
+		};
+
+		if (!(holding->flags & HOLDING_DEAD))
+			fn(data, &view);
+	}
+}
+
 void actuator_each_history(const struct actuator *actuator,
 			   void (*fn)(void *data, const struct history_view *view), void *data)
 {
@@ -142,11 +179,14 @@ void actuator_tell(struct actuator *actuator, const struct holding *holding, con
 {
 	const struct claim *claim = holding_effective_claim(holding);
 	const struct group *group = holding->group;
-	char text[96];
+	char text[96], device[DEVICE_NAME_BYTES] = "";
 
-	(void)snprintf(text, sizeof(text), "%s %s", what, knob_table[holding->knob].name);
+	knob_device_name((enum knob)holding->knob, holding->device, device);
+	(void)snprintf(text, sizeof(text), "%s %s%s%s", what, knob_table[holding->knob].name,
+		       device[0] ? " " : "", device);
 
 	struct history_view view = {
+		.target = group->target,
 		.owner = claim ? claim->owner : "berthd",
 		.label = group->label && group->label[0] ? group->label : group->cgroup.path,
 		.what = text,
@@ -157,4 +197,21 @@ void actuator_tell(struct actuator *actuator, const struct holding *holding, con
 	};
 
 	(void)history_add(actuator->history, &view);
+}
+
+bool actuator_note(struct actuator *actuator, const char *owner,
+		   const struct actuator_target *target, const char *what, const char *reason)
+{
+	bool writes = actuator_writes(actuator);
+	const struct history_view view = {
+		.target = target->target,
+		.owner = owner,
+		.label = target->label,
+		.what = what,
+		.reason = reason,
+		.outcome = writes ? "done" : "nothing is written",
+	};
+
+	(void)history_add(actuator->history, &view);
+	return writes;
 }

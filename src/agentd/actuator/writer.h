@@ -14,20 +14,24 @@
 #include "cleanup.h"
 #include "sysroot.h"
 
-#define KNOB_TEXT_MAX 512u
+/* 1000 CPUs of which every other one is listed. */
+#define KNOB_TEXT_MAX 2048u
 
 struct knob_place {
 	const struct sysroot *root;
 	const struct hierarchy *hierarchy;
 	const struct cgroup *group; /* NULL for a host knob */
 	enum knob knob;
+	uint32_t device; /* of a KNOB_DEVICE, else 0; knob-line.h */
 };
 
 /* An open knob. Zero-initialise with KNOB_FILE_NULL. */
 struct knob_file {
+	const struct sysroot *root; /* of a KNOB_RESCTRL */
 	int dirfd, fd;
 	int version;
 	enum knob knob;
+	uint32_t device;
 	const char *name;
 };
 
@@ -44,7 +48,8 @@ int knob_place_version(const struct knob_place *place);
 int knob_file_open(const struct knob_place *place, bool writable, struct knob_file *ret);
 void knob_file_done(struct knob_file *file);
 
-/* The file's own text, without its newline. -EMSGSIZE: longer than that. */
+/* The knob's text: what the file holds without its newline, or the knob's part of it. -EMSGSIZE:
+ * longer than that. */
 int knob_file_read(const struct knob_file *file, char *text, size_t size);
 int knob_file_write(const struct knob_file *file, const char *text);
 

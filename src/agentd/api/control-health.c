@@ -3,8 +3,11 @@
 
 #include "api/control-internal.h"
 #include "macro.h"
+#include "metrics/serve.h"
+#include "monotonic.h"
 #include "plugin/host.h"
 #include "source/source.h"
+#include "telemetry/snapshot.h"
 
 /* A scrape right after another one, or after a plugin's own pass, reads the same records. */
 #define SCRAPE_AGE_USEC USEC_PER_SEC
@@ -87,24 +90,53 @@ void handle_readyz(void *data, const struct http_request *request, struct http_r
 	reply_json(response, ready ? 200 : 503, answer);
 }
 
+static const struct workload_sample *sample_of(void *data, uint64_t id)
+{
+	const struct control_context *context = data;
+
+	return context->state.snapshot ? snapshot_get(context->state.snapshot, id) : NULL;
+}
+
 void handle_metrics(void *data, const struct http_request *request, struct http_response *response)
 {
 	struct control_context *context = data;
-	enum exposition exposition = exposition_negotiate(request->accept);
-	int r;
+	const struct snapshot *snapshot = context->state.snapshot;
+	struct metrics_query query = {
+		.exposition = exposition_negotiate(request->accept),
+		.source = { .sample = sample_of, .data = context },
+	};
+	int r = encoding_negotiate(request->accept_encoding, &query.encoding);
 
+	response->vary = "Accept, Accept-Encoding";
+	if (r < 0) {
+		reply_error(response, 406,
+			    "this page comes as gzip or as identity, and Accept-Encoding refuses "
+			    "both");
+		return;
+	}
 	/* Without a new pass the page still tells what was true a moment ago. */
 	if (context->state.host)
 		(void)host_fresh(context->state.host, SCRAPE_AGE_USEC);
+	query.source.generation = snapshot ? snapshot->generation : 0;
+	query.now_usec = monotonic_usec();
+	if (context->scraped)
+		context->scraped(context->data);
 	r = self_metrics_fill(context->metrics, &context->state);
 	if (r == 0)
-		r = metrics_render(context->metrics, exposition, &response->body);
+		r = metrics_serve(context->metrics, &query, &response->blob);
+	if (r == -EBUSY) {
+		response->retry_after = "1";
+		reply_error(
+			response, 503,
+			"slow clients are still reading pages of before: try again in a second");
+		return;
+	}
 	if (r < 0) {
-		strbuf_clear(&response->body);
 		reply_error(response, 500, "cannot make the page of metrics: %s", strerror(-r));
 		return;
 	}
-	response->content_type = exposition_content_type(exposition);
+	response->content_type = exposition_content_type(query.exposition);
+	response->encoding = query.encoding == ENCODING_GZIP ? "gzip" : NULL;
 }
 
 void handle_index(void *data, const struct http_request *request, struct http_response *response)

@@ -41,6 +41,7 @@ json_t *history_json(const struct actuator *actuator, uint64_t workload, bool fa
 		     size_t last);
 json_t *descriptions_json(const struct host *host, uint64_t workload);
 json_t *sources_json(const struct self_state *state);
+json_t *listener_json(const struct web_state *state);
 json_t *config_errors_json(const struct config_errors *errors);
 bool state_is_healthy(const struct self_state *state);
 bool state_is_ready(const struct self_state *state);

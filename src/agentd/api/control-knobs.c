@@ -15,6 +15,8 @@ static const char *target_name(enum target_kind kind)
 		return "cpu";
 	case TARGET_DEVICE:
 		return "device";
+	case TARGET_NET:
+		return "net";
 	case TARGET_HOST:
 		break;
 	}
@@ -39,7 +41,7 @@ static json_t *claim_json(enum knob knob, const struct claim_view *claim)
 
 	value_format(knob, claim->number, value, sizeof(value));
 	json_set_text(item, "owner", claim->owner);
-	json_set_text(item, "value", value);
+	json_set_text(item, "value", claim->text ? claim->text : value);
 	json_set_text(item, "reason", claim->reason);
 	json_set_bool(item, "effective", claim->effective);
 	if (claim->lease_left_usec)
@@ -96,7 +98,8 @@ static void history_add(void *data, const struct history_view *view)
 	struct history_filter *filter = data;
 	json_t *item;
 
-	if (filter->workload && view->id != filter->workload)
+	if (filter->workload &&
+	    (view->target.kind != TARGET_WORKLOAD || view->target.id != filter->workload))
 		return;
 	if (filter->failed_only && view->result >= 0)
 		return;

@@ -10,6 +10,12 @@
 #include "monotonic.h"
 #include "plugin/host.h"
 #include "settings.h"
+#include "telemetry/collector.h"
+#include "telemetry/perf.h"
+#include "telemetry/runqueue.h"
+#include "telemetry/snapshot.h"
+#include "telemetry/stall.h"
+#include "telemetry/stat-file.h"
 #include "workload/registry.h"
 
 #define STATUS_ERRORS 5u
@@ -28,6 +34,8 @@ static void plugin_add(void *data, const struct plugin_view *view)
 	json_set_number(item, "overruns", view->overruns);
 	json_set_number(item, "callbacks", view->callbacks);
 	json_set_number(item, "busy_usec", view->busy_usec);
+	json_set_number(item, "longest_usec", view->longest_usec);
+	json_set_number(item, "longest_cpu_usec", view->longest_cpu_usec);
 	json_set_number(item, "sources", view->sources);
 	if (view->state == PLUGIN_QUARANTINED)
 		json_set_number(item, "retry_in_usec",
@@ -122,6 +130,47 @@ static json_t *actuator_json(const struct actuator *actuator)
 	return answer;
 }
 
+static void pressure_add(json_t *telemetry, const struct snapshot *snapshot)
+{
+	json_set_text(telemetry, "pressure", stall_way_name(stall_way(snapshot->stall)));
+	json_set_text(telemetry, "pressure_detail", stall_detail(snapshot->stall));
+	json_set_text(telemetry, "runqueue", runqueue_state(snapshot->runqueue));
+	json_set_text(telemetry, "runqueue_detail", runqueue_detail(snapshot->runqueue));
+}
+
+static void counters_add(json_t *telemetry, const struct snapshot *snapshot)
+{
+	const char *detail;
+
+	json_set_bool(telemetry, "cycles", perf_available(snapshot->perf, &detail));
+	json_set_text(telemetry, "cycles_detail", detail);
+	json_set_number(telemetry, "cycles_files", perf_files(snapshot->perf));
+}
+
+static json_t *telemetry_json(const struct snapshot *snapshot)
+{
+	json_t *answer = json_object(), *parts = json_array();
+	struct collector_status status;
+
+	snapshot_status(snapshot, &status);
+	for (unsigned int i = 0; i < SAMPLE_PARTS; i++)
+		if (status.by_files & (1u << i))
+			(void)json_array_append_new(parts, json_string(sample_part_name(1u << i)));
+	json_set_text(answer, "collector", snapshot->collector->ops->name);
+	json_set_text(answer, "way", status.way);
+	json_set_text(answer, "detail", status.detail);
+	json_set_bool(answer, "loading", snapshot_is_loading(snapshot));
+	(void)json_object_set_new(answer, "by_files", parts);
+	json_set_number(answer, "groups", snapshot->by_id.count);
+	json_set_number(answer, "passes", snapshot->generation);
+	json_set_number(answer, "pass_usec", snapshot->duration_usec);
+	json_set_number(answer, "errors", snapshot->errors);
+	json_set_number(answer, "kept_files", status.kept_files);
+	pressure_add(answer, snapshot);
+	counters_add(answer, snapshot);
+	return answer;
+}
+
 static json_t *capability_json(const char *name, const struct capability *found)
 {
 	json_t *item = json_object();
@@ -136,6 +185,8 @@ static json_t *capabilities_json(const struct self_state *state)
 {
 	const struct capabilities *found = actuator_capabilities(state->actuator);
 	json_t *answer = json_object(), *knobs = json_array(), *features = json_array();
+	struct capability counters = { 0 };
+	const char *detail;
 
 	for (size_t i = 0; i < FEATURE_MAX; i++)
 		(void)json_array_append_new(features, capability_json(feature_name((enum feature)i),
@@ -149,6 +200,9 @@ static json_t *capabilities_json(const struct self_state *state)
 	}
 	json_set_text(answer, "cgroup",
 		      state->hierarchy ? hierarchy_mode_name(state->hierarchy->mode) : "none");
+	counters.available = perf_available(state->snapshot->perf, &detail);
+	(void)snprintf(counters.detail, sizeof(counters.detail), "%.150s", detail);
+	(void)json_array_append_new(features, capability_json("perf_event", &counters));
 	(void)json_object_set_new(answer, "features", features);
 	(void)json_object_set_new(answer, "knobs", knobs);
 	return answer;
@@ -171,10 +225,13 @@ void handle_status(void *data, const struct http_request *request, struct http_r
 	json_set_bool(answer, "dry_run", settings->dry_run);
 	json_set_number(answer, "warnings", log_count_warnings());
 	(void)json_object_set_new(answer, "config", config_json(context));
+	(void)json_object_set_new(answer, "metrics", listener_json(state->web));
 	(void)json_object_set_new(answer, "sources", sources_json(state));
 	(void)json_object_set_new(answer, "plugins", plugins_json(state->host));
 	(void)json_object_set_new(answer, "workloads", levels_json(state->registry));
 	(void)json_object_set_new(answer, "actuator", actuator_json(state->actuator));
+	if (state->snapshot)
+		(void)json_object_set_new(answer, "telemetry", telemetry_json(state->snapshot));
 	(void)json_object_set_new(answer, "capabilities", capabilities_json(state));
 	(void)json_object_set_new(answer, "last_errors",
 				  history_json(state->actuator, 0, true, STATUS_ERRORS));

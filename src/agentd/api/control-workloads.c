@@ -4,12 +4,16 @@
 #include "api/control-internal.h"
 #include "limit.h"
 #include "macro.h"
+#include "monotonic.h"
 #include "plugin/host.h"
+#include "sample.h"
 #include "telemetry/snapshot.h"
 #include "workload/registry.h"
 
 /* Two people who look at `top` at once share a pass. */
 #define TOP_AGE_USEC (USEC_PER_SEC / 2)
+/* Averages are made from pass to pass: after a longer gap they tell of the gap. */
+#define AVERAGE_AGE_USEC (60 * USEC_PER_SEC)
 
 static const char *origin_name(enum qos_origin origin)
 {
@@ -89,16 +93,67 @@ void handle_workloads(void *data, const struct http_request *request,
 	reply_json(response, 200, answer);
 }
 
+static json_t *devices_json(const struct workload_sample *sample)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < sample->device_count; i++) {
+		const struct sample_device *device = &sample->devices[i];
+		json_t *item = json_object();
+
+		json_set_text(item, "name", device->name);
+		for (unsigned int io = 0; io < SAMPLE_IO_MAX; io++)
+			json_set_number(item, sample_io_name((enum sample_io)io),
+					device->value[io]);
+		(void)json_array_append_new(list, item);
+	}
+	return list;
+}
+
+/* Hundredths of a percent, as the files of PSI have them. */
+static json_t *averages_json(const struct workload_sample *sample)
+{
+	json_t *averages = json_object();
+
+	for (unsigned int i = 0; i < SAMPLE_PRESSURE_COUNT; i++) {
+		enum sample_value value = (enum sample_value)(SAMPLE_PRESSURE_FIRST + i);
+		json_t *list;
+
+		if (!sample_knows(sample, value))
+			continue;
+		list = json_array();
+		for (unsigned int window = 0; window < SAMPLE_WINDOWS; window++)
+			(void)json_array_append_new(list,
+						    json_real(sample->averages[i][window] / 100.0));
+		(void)json_object_set_new(averages, sample_value_name(value), list);
+	}
+	return averages;
+}
+
+static json_t *latency_json(const struct sample_latency *latency)
+{
+	json_t *item = json_object(), *counts = json_array();
+
+	for (unsigned int i = 0; i < SAMPLE_LATENCY_BUCKETS; i++)
+		(void)json_array_append_new(counts, json_integer((json_int_t)latency->count[i]));
+	(void)json_object_set_new(item, "count", counts);
+	json_set_number(item, "sum_usec", latency->sum_usec);
+	return item;
+}
+
+/* What the host does not tell has no key. */
 static void sample_add(json_t *item, const struct workload_sample *sample)
 {
 	json_set_number(item, "time_usec", sample->time_usec);
-	json_set_number(item, "cpu_usage_usec", sample->cpu_usage_usec);
-	json_set_number(item, "cpu_throttled_usec", sample->cpu_throttled_usec);
-	json_set_number(item, "memory_bytes", sample->memory_bytes);
-	json_set_number(item, "cpu_some_usec", sample->cpu_some_usec);
-	json_set_number(item, "memory_some_usec", sample->memory_some_usec);
-	json_set_number(item, "memory_full_usec", sample->memory_full_usec);
-	json_set_number(item, "io_some_usec", sample->io_some_usec);
+	for (unsigned int value = 0; value < SAMPLE_MAX; value++)
+		if (sample_knows(sample, (enum sample_value)value))
+			json_set_number(item, sample_value_name((enum sample_value)value),
+					sample->value[value]);
+	(void)json_object_set_new(item, "averages", averages_json(sample));
+	if (sample->latency)
+		(void)json_object_set_new(item, "runqueue_latency", latency_json(sample->latency));
+	if (sample->device_count > 0)
+		(void)json_object_set_new(item, "devices", devices_json(sample));
 }
 
 static void pressure_add(json_t *node, const char *key, const struct psi *psi)
@@ -126,7 +181,7 @@ static json_t *node_json(const struct snapshot *snapshot)
 	return item;
 }
 
-static void knob_done_add(void *data, const struct knob_view *view)
+static void knob_done_add(void *data, const struct held_view *view)
 {
 	json_t *by_id = data, *list;
 	char key[32], text[96];
@@ -144,17 +199,42 @@ static void knob_done_add(void *data, const struct knob_view *view)
 	(void)json_array_append_new(list, json_text(text));
 }
 
+/* What the history still has of each workload: how much, and the last of it. */
+static void event_add(void *data, const struct history_view *view)
+{
+	json_t *by_id = data, *event;
+	struct strbuf text cleanup_strbuf = {};
+	char key[32];
+
+	if (view->target.kind != TARGET_WORKLOAD || view->target.id == 0)
+		return;
+	(void)snprintf(key, sizeof(key), "%llu", (unsigned long long)view->target.id);
+	event = json_object_get(by_id, key);
+	if (!event) {
+		event = json_object();
+		if (json_object_set_new(by_id, key, event) < 0)
+			return;
+	}
+	strbuf_addf(&text, "%s%s%s: %s", view->what, *view->argument ? " " : "", view->argument,
+		    view->outcome);
+	json_set_number(event, "count",
+			1 + (uint64_t)json_integer_value(json_object_get(event, "count")));
+	json_set_text(event, "last", strbuf_text(&text));
+	json_set_time(event, "last_time", view->time_realtime_usec);
+}
+
 void handle_top(void *data, const struct http_request *request, struct http_response *response)
 {
 	const struct control_context *context = data;
 	const struct self_state *state = &context->state;
 	json_t *answer = json_object(), *list = json_array();
-	json_auto_t *done = json_object();
+	json_auto_t *done = json_object(), *events = json_object();
 	const struct workload *workload;
 	int r = state->host ? host_fresh(state->host, TOP_AGE_USEC) : -ENODEV;
 
 	(void)request;
-	actuator_each_knob(state->actuator, NULL, knob_done_add, done);
+	actuator_each_held(state->actuator, knob_done_add, done);
+	actuator_each_history(state->actuator, event_add, events);
 	list_foreach (workload, &state->registry->workloads, link) {
 		const struct workload_sample *sample =
 			snapshot_get(state->snapshot, workload->view.id);
@@ -168,6 +248,8 @@ void handle_top(void *data, const struct http_request *request, struct http_resp
 		(void)snprintf(key, sizeof(key), "%llu", (unsigned long long)workload->view.id);
 		if (json_object_get(done, key))
 			(void)json_object_set(item, "written", json_object_get(done, key));
+		if (json_object_get(events, key))
+			(void)json_object_set(item, "events", json_object_get(events, key));
 		(void)json_array_append_new(list, item);
 	}
 	json_set_errno(answer, "pass_error", r);
@@ -176,6 +258,18 @@ void handle_top(void *data, const struct http_request *request, struct http_resp
 	(void)json_object_set_new(answer, "node", node_json(state->snapshot));
 	(void)json_object_set_new(answer, "workloads", list);
 	reply_json(response, 200, answer);
+}
+
+static json_t *explain_sample_json(const struct control_context *context, uint64_t id,
+				   bool averaged)
+{
+	const struct workload_sample *sample = snapshot_get(context->state.snapshot, id);
+	json_t *item = json_object();
+
+	json_set_bool(item, "averaged", averaged);
+	if (sample)
+		sample_add(item, sample);
+	return item;
 }
 
 static json_t *children_json(const struct registry *registry, uint64_t parent)
@@ -217,6 +311,8 @@ void handle_explain(void *data, const struct http_request *request, struct http_
 	const struct workload *workload;
 	struct berth_target target = { .kind = TARGET_WORKLOAD };
 	json_t *answer;
+	const struct workload_sample *last;
+	bool averaged;
 
 	if (!text || !*text) {
 		reply_error(response, 400, "say which: /v1/explain?workload=NAME");
@@ -226,8 +322,14 @@ void handle_explain(void *data, const struct http_request *request, struct http_
 	if (!workload)
 		return;
 	target.id = workload->view.id;
+	last = snapshot_get(context->state.snapshot, target.id);
+	averaged = last && monotonic_usec() < last->time_usec + AVERAGE_AGE_USEC;
+	if (context->state.host)
+		(void)host_fresh(context->state.host, TOP_AGE_USEC);
 	answer = json_object();
 	(void)json_object_set_new(answer, "workload", workload_json(workload));
+	(void)json_object_set_new(answer, "sample",
+				  explain_sample_json(context, target.id, averaged));
 	(void)json_object_set_new(answer, "children",
 				  children_json(context->state.registry, target.id));
 	(void)json_object_set_new(answer, "knobs", knobs_json(context->state.actuator, &target));

@@ -23,7 +23,8 @@ struct control_context {
 	/* Read the files again and apply them. 0; -EINVAL: nothing changed and
 	 * state.config_errors says why; other -errno. */
 	int (*reload)(void *data);
-	void *data; /* of reload() */
+	void (*scraped)(void *data); /* /metrics was asked for; NULL: nobody wants to know */
+	void *data;                  /* of these two */
 };
 
 /* For http_server_new() with `data` a struct control_context that outlives the server. Static. */

@@ -22,14 +22,20 @@ struct http_server {
 	sd_event_source *io, *timer;
 	const struct http_route *routes;
 	void *data;
+	struct web *web; /* NULL: no protection */
 	bool is_local;
 	bool has_room;           /* a connection was closed in this run */
 	struct list connections; /* by deadline */
+	struct list admissions;  /* that wait */
 };
 
 /* http_server_new() with other limits. */
 int http_server_new_limited(sd_event *event, int fd, const struct http_route *routes, void *data,
-			    const struct http_limits *limits, struct http_server **ret);
+			    struct web *web, const struct http_limits *limits,
+			    struct http_server **ret);
+
+/* Something was resumed: libmicrohttpd has no event of that on a loop that is not its own. */
+void http_server_kick(struct http_server *server);
 
 /* The body of a request while it comes in; libmicrohttpd keeps it between its calls. */
 struct upload;

@@ -2,6 +2,7 @@
 #include "api/http-server.h"
 
 #include <fcntl.h>
+#include <gnutls/abstract.h>
 #include <microhttpd.h>
 #include <poll.h>
 #include <string.h>
@@ -10,103 +11,28 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "api/http-server-internal.h"
+#include "api/http-admission.h"
+#include "api/http-connection.h"
 #include "limit.h"
 #include "macro.h"
+#include "monotonic.h"
 
 /* libmicrohttpd may have work left after MHD_run(): go on at once, but let other sources of the
  * loop in between. */
 #define RUNS_MAX 16
 
+/* libmicrohttpd accepts up to eleven before it cleans up. */
+#define CROWD_SLACK 16u
+
 #define FILES_RETRY_USEC (100 * USEC_PER_MSEC)
 
 DEFINE_CLEANUP(struct http_server *, http_server_free);
-
-static uint64_t now_usec(void)
-{
-	struct timespec now = { 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / NSEC_PER_USEC;
-}
-
-/* libmicrohttpd's own timeout starts anew with each byte, so a client that sends one now and then
- * could hold a connection, and with LIMIT_HTTP_CONNECTIONS of them all, for ever. This one is of a
- * whole request: from the connection, or the answer before, to the end of the answer. */
-struct connection {
-	struct list connections;
-	int fd;
-	uint64_t deadline_usec;
-};
-
-static void connection_renew(struct http_server *server, struct connection *connection)
-{
-	connection->deadline_usec = now_usec() + server->limits.request_usec;
-	/* All have the same term, so appending keeps the list sorted. */
-	list_unlink(&connection->connections);
-	list_append(&server->connections, &connection->connections);
-}
-
-static void on_connection(void *data, struct MHD_Connection *handle, void **context,
-			  enum MHD_ConnectionNotificationCode code)
-{
-	const union MHD_ConnectionInfo *info;
-	struct http_server *server = data;
-	struct connection *connection = *context;
-
-	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-		if (connection)
-			list_unlink(&connection->connections);
-		free(connection);
-		server->has_room = true;
-		*context = NULL;
-		return;
-	}
-	info = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD);
-	connection = calloc(1, sizeof(*connection));
-	/* Without memory the connection has libmicrohttpd's timeout only. */
-	if (!connection)
-		return;
-	list_init(&connection->connections);
-	connection->fd = info ? info->connect_fd : -EBADF;
-	connection_renew(server, connection);
-	*context = connection;
-}
-
-static void on_completed(void *data, struct MHD_Connection *handle, void **request,
-			 enum MHD_RequestTerminationCode code)
-{
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(handle, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct http_server *server = data;
-
-	(void)code;
-	upload_free(*request);
-	*request = NULL;
-	if (info && info->socket_context)
-		connection_renew(server, info->socket_context);
-}
-
-static void connections_expire(struct http_server *server)
-{
-	struct connection *connection, *following;
-	uint64_t now = now_usec();
-
-	list_foreach_safe (connection, following, &server->connections, connections) {
-		if (connection->deadline_usec > now)
-			break;
-		/* libmicrohttpd sees the end of the stream at its next run and cleans up. It comes
-		 * up again in a second if that was not enough. */
-		(void)shutdown(connection->fd, SHUT_RDWR);
-		connection->deadline_usec = now + USEC_PER_SEC;
-	}
-}
 
 /* One timer for both kinds of timeout; off while nobody is connected. */
 static int timer_arm(struct http_server *server)
 {
 	MHD_UNSIGNED_LONG_LONG timeout_msec = 0;
-	uint64_t now = now_usec(), at = UINT64_MAX;
+	uint64_t now = monotonic_usec(), at = UINT64_MAX;
 	int r;
 
 	if (server->has_room)
@@ -125,6 +51,12 @@ static int timer_arm(struct http_server *server)
 	if (r < 0)
 		return r;
 	return sd_event_source_set_enabled(server->timer, SD_EVENT_ONESHOT);
+}
+
+void http_server_kick(struct http_server *server)
+{
+	server->has_room = true;
+	(void)timer_arm(server);
 }
 
 /* Without file descriptors the client that waits stays in the backlog and the epoll fd readable:
@@ -167,16 +99,21 @@ static int server_run(struct http_server *server)
 	r = sd_event_source_set_enabled(server->io, SD_EVENT_OFF);
 	if (r < 0)
 		return r;
-	r = sd_event_source_set_time(server->timer, now_usec() + FILES_RETRY_USEC);
+	r = sd_event_source_set_time(server->timer, monotonic_usec() + FILES_RETRY_USEC);
 	return r < 0 ? r : sd_event_source_set_enabled(server->timer, SD_EVENT_ONESHOT);
 }
 
 static int on_epoll(sd_event_source *source, int fd, uint32_t events, void *data)
 {
+	struct http_server *server = data;
+
 	(void)source;
 	(void)fd;
 	(void)events;
-	return server_run(data);
+	/* Another web config: the client that waits is for the server that takes over. */
+	if (server->web && web_look(server->web))
+		return 0;
+	return server_run(server);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *data)
@@ -216,22 +153,59 @@ static bool is_same_socket(int fd, const struct stat *st)
 	return fstat(fd, &now) == 0 && now.st_dev == st->st_dev && now.st_ino == st->st_ino;
 }
 
+/* Each session is given its credentials by web_tls_begin(); one that was not gets none. */
+static int no_certificate(gnutls_session_t session, const gnutls_datum_t *authorities,
+			  int authority_count, const gnutls_pk_algorithm_t *algorithms,
+			  int algorithm_count, gnutls_pcert_st **ret, unsigned int *ret_count,
+			  gnutls_privkey_t *ret_key)
+{
+	(void)session;
+	(void)authorities;
+	(void)authority_count;
+	(void)algorithms;
+	(void)algorithm_count;
+	(void)ret;
+	(void)ret_key;
+	*ret_count = 0;
+	return -1;
+}
+
+static unsigned int daemon_flags(const struct http_server *server)
+{
+	unsigned int flags = MHD_USE_EPOLL;
+
+	if (server->web && server->web->tls)
+		flags |= MHD_USE_TLS;
+	if (server->web && server->web->auth)
+		flags |= MHD_ALLOW_SUSPEND_RESUME;
+	return flags;
+}
+
 /* Takes fd over, also on failure. */
 static int daemon_start(struct http_server *server, int listen_fd)
 {
 	cleanup_close int fd = listen_fd;
 	cleanup_close int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	const struct MHD_OptionItem tls[] = {
+		{ MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)no_certificate },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+	const struct MHD_OptionItem *more = &tls[server->web && server->web->tls ? 0 : 1];
+	unsigned int connections = server->limits.connections;
 	struct stat st;
 
 	if (copy < 0 || fstat(copy, &st) < 0)
 		return -errno;
+	/* Room for those that wait to be cleaned up after others came in their place. */
+	if (!server->is_local)
+		connections += CROWD_SLACK;
 	server->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, copy,
-		MHD_OPTION_CONNECTION_LIMIT, server->limits.connections,
-		MHD_OPTION_CONNECTION_TIMEOUT, server->limits.idle_sec,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)LIMIT_HTTP_HEADER_BYTES,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_NOTIFY_COMPLETED,
-		on_completed, server, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+		daemon_flags(server), 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET,
+		copy, MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
+		server->limits.idle_sec, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)LIMIT_HTTP_HEADER_BYTES, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+		server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
 	if (!server->daemon) {
 		/* Some of its ways to fail close the socket and some do not. */
 		if (!is_same_socket(copy, &st))
@@ -244,19 +218,29 @@ static int daemon_start(struct http_server *server, int listen_fd)
 }
 
 int http_server_new_limited(sd_event *event, int fd, const struct http_route *routes, void *data,
-			    const struct http_limits *limits, struct http_server **ret)
+			    struct web *web, const struct http_limits *limits,
+			    struct http_server **ret)
 {
 	CLEANUP(http_server_freep) struct http_server *server = calloc(1, sizeof(*server));
 	struct sockaddr_storage address = { 0 };
 	socklen_t length = sizeof(address);
 	int r;
 
+	if (server) {
+		list_init(&server->connections);
+		list_init(&server->admissions);
+	}
 	if (!server || getsockname(fd, (struct sockaddr *)&address, &length) < 0) {
 		r = server ? -errno : -ENOMEM;
 		(void)close_keep_errno(fd);
 		return r;
 	}
-	list_init(&server->connections);
+	/* It was loaded only to be checked. */
+	if (web && web->config.user_count > 0 && !web->auth) {
+		(void)close_keep_errno(fd);
+		return -EINVAL;
+	}
+	server->web = web;
 	server->routes = routes;
 	server->data = data;
 	server->limits = *limits;
@@ -271,8 +255,8 @@ int http_server_new_limited(sd_event *event, int fd, const struct http_route *ro
 	return 0;
 }
 
-int http_server_new(sd_event *event, int fd, const struct http_route *routes, void *data,
-		    struct http_server **ret)
+int http_server_new_web(sd_event *event, int fd, const struct http_route *routes, void *data,
+			struct web *web, struct http_server **ret)
 {
 	const struct http_limits limits = {
 		.connections = LIMIT_HTTP_CONNECTIONS,
@@ -280,7 +264,13 @@ int http_server_new(sd_event *event, int fd, const struct http_route *routes, vo
 		.request_usec = LIMIT_HTTP_REQUEST_SEC * USEC_PER_SEC,
 	};
 
-	return http_server_new_limited(event, fd, routes, data, &limits, ret);
+	return http_server_new_limited(event, fd, routes, data, web, &limits, ret);
+}
+
+int http_server_new(sd_event *event, int fd, const struct http_route *routes, void *data,
+		    struct http_server **ret)
+{
+	return http_server_new_web(event, fd, routes, data, NULL, ret);
 }
 
 struct http_server *http_server_free(struct http_server *server)
@@ -289,6 +279,8 @@ struct http_server *http_server_free(struct http_server *server)
 		return NULL;
 	(void)sd_event_source_unref(server->io);
 	(void)sd_event_source_unref(server->timer);
+	/* libmicrohttpd aborts when it is stopped with a connection suspended. */
+	admissions_end(server);
 	if (server->daemon)
 		MHD_stop_daemon(server->daemon);
 	free(server);

@@ -9,12 +9,14 @@
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
+#include "blob.h"
 #include "strbuf.h"
 
 struct http_request {
 	const char *method, *path; /* path without query, percent-decoded */
-	const char *accept;        /* NULL if absent */
-	const char *body;          /* NUL terminated */
+	const char *accept;        /* NULL if absent; so is the next */
+	const char *accept_encoding;
+	const char *body; /* NUL terminated */
 	size_t body_length;
 	bool is_local; /* over the unix socket: the next three are the peer's */
 	uid_t uid;
@@ -27,6 +29,12 @@ struct http_response {
 	unsigned int status;      /* 200 until set */
 	const char *content_type; /* static string */
 	struct strbuf body;
+	/* Instead of body, if not NULL: sent as it is without a copy, one reference taken over. It
+	 * must not change before that reference is gone. */
+	struct blob *blob;
+	const char *encoding; /* of the blob: "gzip", static; NULL: identity */
+	const char *vary;     /* headers of the request that chose this form, static; NULL: none */
+	const char *retry_after; /* seconds, with a 503, static; NULL: none */
 };
 
 /* The value of ?KEY=, or NULL. */
@@ -42,11 +50,15 @@ struct http_route {
 };
 
 struct http_server;
+struct web;
 
 /* fd: a listening socket, taken over also on failure. routes ends with a NULL method and must
  * outlive the server. */
 int http_server_new(sd_event *event, int fd, const struct http_route *routes, void *data,
 		    struct http_server **ret);
+/* Protected as the web config says, which must outlive the server; NULL: not at all. */
+int http_server_new_web(sd_event *event, int fd, const struct http_route *routes, void *data,
+			struct web *web, struct http_server **ret);
 struct http_server *http_server_free(struct http_server *server);
 
 /* Listening sockets, CLOEXEC and non-blocking. "ADDRESS:PORT", "[V6]:PORT", ":PORT" (all
@@ -54,3 +66,6 @@ struct http_server *http_server_free(struct http_server *server);
  * live one: -EADDRINUSE) with this mode and group (-1: unchanged). */
 int http_listen_tcp(const char *text);
 int http_listen_unix(int dirfd, const char *name, mode_t mode, gid_t gid);
+/* A socket that somebody else made, such as systemd: NULL if it is TCP and listens, and it is made
+ * non-blocking and CLOEXEC then; else what it is instead. */
+const char *http_listen_problem(int fd);

@@ -148,3 +148,27 @@ int http_listen_unix(int dirfd, const char *name, mode_t mode, gid_t gid)
 	}
 	return TAKE_FD(fd);
 }
+
+const char *http_listen_problem(int fd)
+{
+	int type = 0, listens = 0, flags = fcntl(fd, F_GETFL);
+	socklen_t length = sizeof(type);
+	union address address = { 0 };
+
+	if (flags < 0)
+		return "no file descriptor";
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0)
+		return "no socket";
+	length = sizeof(address);
+	if (getsockname(fd, &address.any, &length) < 0 ||
+	    (address.any.sa_family != AF_INET && address.any.sa_family != AF_INET6))
+		return "no TCP socket";
+	if (type != SOCK_STREAM)
+		return "no stream socket";
+	length = sizeof(listens);
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0 || !listens)
+		return "a socket that does not listen (Accept=yes in its unit?)";
+	if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return "a socket that cannot be made non-blocking";
+	return NULL;
+}

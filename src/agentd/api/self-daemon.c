@@ -2,6 +2,7 @@
 #include "actuator/actuator.h"
 #include "actuator/knob-table.h"
 #include "api/self-internal.h"
+#include "api/web.h"
 #include "config-tree.h"
 #include "log.h"
 #include "macro.h"
@@ -68,9 +69,20 @@ static void fill_capabilities(struct self_page *page, const struct capabilities 
 			     found->knobs[i].available);
 }
 
+static void fill_web(struct self_page *page, const struct web_state *state)
+{
+	if (!state)
+		return;
+	self_set_plain(page, SELF_WEB_CONFIG_VALID, web_state_is_valid(state));
+	if (state->web && state->web->tls && web_tls_expires(state->web->tls) >= 0)
+		self_set_plain(page, SELF_WEB_CERTIFICATE,
+			       (double)web_tls_expires(state->web->tls));
+}
+
 void self_fill_daemon(struct self_page *page, const struct self_state *state)
 {
 	fill_config(page, state);
+	fill_web(page, state->web);
 	for (size_t i = 0; i < state->source_count; i++) {
 		const struct source *source = state->sources[i];
 

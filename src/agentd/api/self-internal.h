@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * self-internal.h - shared by self.c (the table), self-daemon.c (the daemon's parts), self-node.c
- * (the node and the process) and self-workload.c.
+ * (the node and the process), self-workload.c and self-workload-knob.c.
  */
 #pragma once
 
@@ -11,6 +11,8 @@ enum self_family {
 	SELF_BUILD_INFO,
 	SELF_CONFIG_VALID,
 	SELF_CONFIG_RELOADS,
+	SELF_WEB_CONFIG_VALID,
+	SELF_WEB_CERTIFICATE,
 	SELF_PAUSED,
 	SELF_SOURCE_UP,
 	SELF_PLUGIN_STATE,
@@ -22,6 +24,7 @@ enum self_family {
 	SELF_KNOB_WRITES,
 	SELF_KNOB_WRITE_ERRORS,
 	SELF_FOREIGN_WRITES,
+	SELF_WORKLOAD_KNOB,
 	SELF_RESTORES,
 	SELF_RESTORE_ERRORS,
 	SELF_UNIT_PINS,
@@ -34,6 +37,10 @@ enum self_family {
 	SELF_LIMIT_HITS,
 	SELF_LOG_WARNINGS,
 	SELF_KERNEL_FEATURE,
+	SELF_TELEMETRY,
+	SELF_TELEMETRY_PASSES,
+	SELF_TELEMETRY_PASS,
+	SELF_TELEMETRY_ERRORS,
 	SELF_NODE_CPU,
 	SELF_NODE_CPU_BUSY,
 	SELF_NODE_MEMORY,
@@ -45,8 +52,6 @@ enum self_family {
 	SELF_WORKLOADS,
 	SELF_WORKLOAD_CONFLICTS,
 	SELF_WORKLOADS_STALE,
-	SELF_WORKLOAD_CPU,
-	SELF_WORKLOAD_MEMORY,
 	SELF_MAX,
 };
 
@@ -66,3 +71,4 @@ void self_fill_daemon(struct self_page *page, const struct self_state *state);
 void self_fill_node(struct self_page *page, const struct self_state *state);
 void self_fill_process(struct self_page *page, const struct self_state *state);
 void self_fill_workloads(struct self_page *page, const struct self_state *state);
+void self_fill_knobs(struct self_page *page, const struct self_state *state);

@@ -7,7 +7,9 @@
 #include "file.h"
 #include "macro.h"
 #include "parse.h"
+#include "telemetry/collector.h"
 #include "telemetry/snapshot.h"
+#include "telemetry/stall.h"
 
 static void fill_pressure(struct self_page *page, const char *resource, const struct psi *psi)
 {
@@ -22,6 +24,20 @@ static void fill_pressure(struct self_page *page, const char *resource, const st
 			 (double)psi->full.total_usec / USEC_PER_SEC);
 }
 
+static void fill_telemetry(struct self_page *page, const struct snapshot *snapshot)
+{
+	struct collector_status status;
+	const char *ways[2];
+
+	snapshot_status(snapshot, &status);
+	ways[0] = status.way;
+	ways[1] = stall_way_name(stall_way(snapshot->stall));
+	self_set(page, SELF_TELEMETRY, ways, 1);
+	self_set_plain(page, SELF_TELEMETRY_PASSES, (double)snapshot->generation);
+	self_set_plain(page, SELF_TELEMETRY_PASS, (double)snapshot->duration_usec / USEC_PER_SEC);
+	self_set_plain(page, SELF_TELEMETRY_ERRORS, (double)snapshot->errors);
+}
+
 void self_fill_node(struct self_page *page, const struct self_state *state)
 {
 	const struct snapshot_node *node;
@@ -30,6 +46,7 @@ void self_fill_node(struct self_page *page, const struct self_state *state)
 	 * read as a node that worked for weeks in one interval. */
 	if (!state->snapshot || state->snapshot->generation == 0)
 		return;
+	fill_telemetry(page, state->snapshot);
 	node = &state->snapshot->node;
 	self_set_plain(page, SELF_NODE_CPU, (double)node->cpu_total_usec / USEC_PER_SEC);
 	self_set_plain(page, SELF_NODE_CPU_BUSY, (double)node->cpu_busy_usec / USEC_PER_SEC);
@@ -43,12 +60,12 @@ void self_fill_node(struct self_page *page, const struct self_state *state)
 }
 
 /* The second number of statm is resident pages (proc(5)). */
-static int resident_read(int proc, uint64_t *ret)
+static int resident_read(int root, uint64_t *ret)
 {
 	char text[128];
 	const char *field;
 	uint64_t pages;
-	int r = file_read(proc, "self/statm", text, sizeof(text));
+	int r = file_read(root, "proc/self/statm", text, sizeof(text));
 
 	if (r < 0)
 		return r;
@@ -63,11 +80,11 @@ static int resident_read(int proc, uint64_t *ret)
 	return 0;
 }
 
-static int fds_count(int proc, uint64_t *ret)
+static int fds_count(int root, uint64_t *ret)
 {
 	DIR *dir cleanup_closedir = NULL;
 	uint64_t count = 0;
-	int fd = openat(proc, "self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(root, "proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
@@ -91,10 +108,10 @@ void self_fill_process(struct self_page *page, const struct self_state *state)
 			       (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
 				       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) /
 					       USEC_PER_SEC);
-	if (!state->root || state->root->proc < 0)
+	if (!state->root || state->root->root < 0)
 		return;
-	if (resident_read(state->root->proc, &number) == 0)
+	if (resident_read(state->root->root, &number) == 0)
 		self_set_plain(page, SELF_PROCESS_RESIDENT, (double)number);
-	if (fds_count(state->root->proc, &number) == 0)
+	if (fds_count(state->root->root, &number) == 0)
 		self_set_plain(page, SELF_PROCESS_FDS, (double)number);
 }

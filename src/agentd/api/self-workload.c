@@ -3,30 +3,11 @@
 
 #include "api/self-internal.h"
 #include "macro.h"
-#include "telemetry/snapshot.h"
 #include "workload/registry.h"
 
 static const char *const kinds[] = { "pod", "container", "vm", "unit", "cgroup" };
 
 #define LEVELS (QOS_CRITICAL - QOS_SCAVENGER + 1)
-
-static void fill_usage(struct self_page *page, const struct self_state *state,
-		       const struct workload *workload)
-{
-	const struct berth_workload *view = &workload->view;
-	const char *values[] = { workload->kind, workload->namespace, workload->name,
-				 qos_name(view->qos) };
-	const struct workload_sample *sample;
-
-	/* Their pod has the sum already; a series for each would multiply the page by three. */
-	if (strcmp(workload->kind, "container") == 0 || !state->snapshot)
-		return;
-	sample = snapshot_get(state->snapshot, view->id);
-	if (!sample)
-		return;
-	self_set(page, SELF_WORKLOAD_CPU, values, (double)sample->cpu_usage_usec / USEC_PER_SEC);
-	self_set(page, SELF_WORKLOAD_MEMORY, values, (double)sample->memory_bytes);
-}
 
 void self_fill_workloads(struct self_page *page, const struct self_state *state)
 {
@@ -39,7 +20,6 @@ void self_fill_workloads(struct self_page *page, const struct self_state *state)
 		for (size_t kind = 0; kind < ARRAY_SIZE(kinds); kind++)
 			if (strcmp(workload->kind, kinds[kind]) == 0)
 				counts[kind][workload->view.qos - QOS_SCAVENGER]++;
-		fill_usage(page, state, workload);
 	}
 
 	for (size_t kind = 0; kind < ARRAY_SIZE(kinds); kind++)

@@ -26,6 +26,13 @@ static const struct self_metric self_table[SELF_MAX] = {
 		"1 if the policy on disk is the one that runs, 0 after a reload that failed."),
 	[SELF_CONFIG_RELOADS] = ROW_COUNTER("berth_config_reloads_total", "result",
 					    "Reloads of the policy by result: ok, error."),
+	[SELF_WEB_CONFIG_VALID] =
+		ROW_GAUGE("berth_web_config_valid", "",
+			  "1 if what metrics.web_config_file says is in force or there is none, "
+			  "0 if it could not be taken."),
+	[SELF_WEB_CERTIFICATE] =
+		ROW_GAUGE("berth_web_certificate_expiry_seconds", "",
+			  "Unix time at which the certificate of the TCP listener expires."),
 	[SELF_PAUSED] = ROW_GAUGE("berth_paused", "",
 				  "1 after `berthctl restore` until `berthctl restore --resume`."),
 	[SELF_SOURCE_UP] =
@@ -49,6 +56,9 @@ static const struct self_metric self_table[SELF_MAX] = {
 	[SELF_FOREIGN_WRITES] =
 		ROW_COUNTER("berth_foreign_writes_total", "",
 			    "Times that somebody else had changed a knob that Berth holds."),
+	[SELF_WORKLOAD_KNOB] =
+		ROW_GAUGE("berth_workload_knob", "knob,namespace,pod,container,kind,name,qos",
+			  "The value that Berth holds in a file of the workload."),
 	[SELF_RESTORES] = ROW_COUNTER("berth_restores_total", "", "Originals put back."),
 	[SELF_RESTORE_ERRORS] = ROW_COUNTER("berth_restore_errors_total", "",
 					    "Originals that could not be put back."),
@@ -74,6 +84,15 @@ static const struct self_metric self_table[SELF_MAX] = {
 	[SELF_KERNEL_FEATURE] =
 		ROW_GAUGE("berth_kernel_feature", "name",
 			  "1 if this host has the knob or feature, 0 if not, as probed."),
+	[SELF_TELEMETRY] =
+		ROW_GAUGE("berth_telemetry_info", "collector,pressure",
+			  "Always 1; how counters are read, and pressure by cause, are labels."),
+	[SELF_TELEMETRY_PASSES] = ROW_COUNTER("berth_telemetry_passes_total", "",
+					      "Passes over all workloads; nobody asks, none."),
+	[SELF_TELEMETRY_PASS] =
+		ROW_GAUGE("berth_telemetry_pass_seconds", "", "How long the last pass took."),
+	[SELF_TELEMETRY_ERRORS] = ROW_COUNTER("berth_telemetry_errors_total", "",
+					      "Reads that failed although the group is there."),
 	[SELF_NODE_CPU] = ROW_COUNTER("berth_node_cpu_seconds_total", "",
 				      "CPU time of all CPUs of the node, busy and idle."),
 	[SELF_NODE_CPU_BUSY] = ROW_COUNTER("berth_node_cpu_busy_seconds_total", "",
@@ -99,11 +118,6 @@ static const struct self_metric self_table[SELF_MAX] = {
 	[SELF_WORKLOADS_STALE] =
 		ROW_GAUGE("berth_workloads_stale", "",
 			  "Workloads whose level is from the last known good, unconfirmed since."),
-	[SELF_WORKLOAD_CPU] = ROW_COUNTER("berth_workload_cpu_usage_seconds_total",
-					  "kind,namespace,name,qos", "CPU time of the workload."),
-	[SELF_WORKLOAD_MEMORY] =
-		ROW_GAUGE("berth_workload_memory_bytes", "kind,namespace,name,qos",
-			  "Memory that is charged to the workload, page cache included."),
 };
 
 const struct self_metric *self_metric_at(size_t index)
@@ -152,25 +166,42 @@ void self_set_one(struct self_page *page, enum self_family family, const char *l
 	self_set(page, family, &label, value);
 }
 
+static int families_make(struct metrics *metrics, struct metric_family **ret)
+{
+	for (size_t i = 0; i < SELF_MAX; i++) {
+		const struct self_metric *row = &self_table[i];
+		int r = metrics_family(metrics, row->name, row->type, row->help, &ret[i]);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int self_metrics_make(struct metrics *metrics)
+{
+	struct metric_family *families[SELF_MAX];
+
+	return families_make(metrics, families);
+}
+
 int self_metrics_fill(struct metrics *metrics, const struct self_state *state)
 {
 	struct self_page page = { .metrics = metrics };
-	int r;
+	int r = families_make(metrics, page.families);
 
-	for (size_t i = 0; i < SELF_MAX; i++) {
-		const struct self_metric *row = &self_table[i];
-
-		r = metrics_family(metrics, row->name, row->type, row->help, &page.families[i]);
-		if (r < 0)
-			return r;
-		/* What was there at the last scrape may be gone: a plugin, a level, a workload. */
-		if (*row->labels)
+	if (r < 0)
+		return r;
+	/* What was there at the last scrape may be gone: a plugin, a level, a source. Knobs of a
+	 * thousand workloads are made anew only when one changed. */
+	for (size_t i = 0; i < SELF_MAX; i++)
+		if (*self_table[i].labels && i != SELF_WORKLOAD_KNOB)
 			metrics_clear_family(metrics, page.families[i]);
-	}
 
 	self_fill_daemon(&page, state);
 	self_fill_node(&page, state);
 	self_fill_process(&page, state);
 	self_fill_workloads(&page, state);
+	self_fill_knobs(&page, state);
 	return page.error;
 }

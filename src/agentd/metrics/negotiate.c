@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* negotiate.c - which form of the page a scraper wants: RFC 9110, 12.5.1. */
+/* negotiate.c - which form of the page a scraper wants: RFC 9110, 12.5.1 and 12.5.3. */
 #include <string.h>
 #include <strings.h>
 
@@ -116,4 +116,50 @@ enum exposition exposition_negotiate(const char *accept)
 	    openmetrics.quality >= text.quality)
 		return EXPOSITION_OPENMETRICS_1_0_0;
 	return EXPOSITION_TEXT_0_0_4;
+}
+
+/* The weight of one coding: as it is named, else that of "*", else the fallback. */
+static uint64_t coding_quality(const char *accept, const char *name, const char *alias,
+			       uint64_t fallback)
+{
+	struct span rest = { accept, strlen(accept) };
+	bool named = false;
+
+	while (rest.length > 0) {
+		struct span range = span_split(&rest, ',');
+		struct span coding = span_split(&range, ';');
+		bool is_it = span_is(coding, name) || (alias && span_is(coding, alias));
+		uint64_t quality = QUALITY_MAX;
+
+		if (!is_it && (named || !span_is(coding, "*")))
+			continue;
+		while (range.length > 0) {
+			struct span value = span_split(&range, ';');
+			struct span key = span_split(&value, '=');
+
+			/* A weight that is none is taken for a refusal, as of media types. */
+			if (span_is(key, "q") && !quality_parse(span_trim(value), &quality))
+				quality = 0;
+		}
+		named = named || is_it;
+		fallback = quality;
+	}
+	return fallback;
+}
+
+int encoding_negotiate(const char *accept_encoding, enum encoding *ret)
+{
+	uint64_t identity, gzip;
+
+	*ret = ENCODING_IDENTITY;
+	if (!accept_encoding)
+		return 0;
+	/* What is not named is refused, but identity only where it is refused by name or by "*". */
+	identity = coding_quality(accept_encoding, "identity", NULL, 1);
+	gzip = coding_quality(accept_encoding, "gzip", "x-gzip", 0);
+	if (identity == 0 && gzip == 0)
+		return -EOPNOTSUPP;
+	if (gzip >= identity)
+		*ret = ENCODING_GZIP;
+	return 0;
 }

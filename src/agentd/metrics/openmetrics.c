@@ -56,23 +56,24 @@ static void help_add(struct strbuf *page, const char *help, bool quotes)
 	}
 }
 
-static void head_add(struct strbuf *page, const struct metric_family *family,
+void exposition_head(struct strbuf *page, const char *name, const char *type, const char *help,
 		     enum exposition exposition)
 {
 	bool openmetrics = exposition == EXPOSITION_OPENMETRICS_1_0_0;
-	bool counter = family->type == METRIC_COUNTER;
-	size_t length = strlen(family->name);
+	size_t length = strlen(name);
 
 	/* There, _total belongs to the sample and not to the family. */
-	if (openmetrics && counter)
+	if (openmetrics && name_is_total(name))
 		length -= strlen("_total");
 	strbuf_add(page, "# HELP ");
-	strbuf_add_bytes(page, family->name, length);
+	strbuf_add_bytes(page, name, length);
 	strbuf_add_char(page, ' ');
-	help_add(page, family->help, openmetrics);
+	help_add(page, help, openmetrics);
 	strbuf_add(page, "\n# TYPE ");
-	strbuf_add_bytes(page, family->name, length);
-	strbuf_add(page, counter ? " counter\n" : " gauge\n");
+	strbuf_add_bytes(page, name, length);
+	strbuf_add_char(page, ' ');
+	strbuf_add(page, type);
+	strbuf_add_char(page, '\n');
 }
 
 static int series_compare(const void *a, const void *b)
@@ -109,7 +110,8 @@ static int family_add(struct strbuf *page, const struct metric_family *family,
 	r = series_sorted(family, &array);
 	if (r < 0)
 		return r;
-	head_add(page, family, exposition);
+	exposition_head(page, family->name, family->type == METRIC_COUNTER ? "counter" : "gauge",
+			family->help, exposition);
 	for (size_t i = 0; i < family->count; i++) {
 		const char *labels = array[i]->labels->text;
 
@@ -126,8 +128,8 @@ static int family_add(struct strbuf *page, const struct metric_family *family,
 	return strbuf_error(page);
 }
 
-int metrics_render(const struct metrics *metrics, enum exposition exposition,
-		   struct strbuf *ret_page)
+int metrics_render_families(const struct metrics *metrics, enum exposition exposition,
+			    struct strbuf *ret_page)
 {
 	const struct metric_family *family;
 	int r;
@@ -137,6 +139,16 @@ int metrics_render(const struct metrics *metrics, enum exposition exposition,
 		if (r < 0)
 			return r;
 	}
+	return strbuf_error(ret_page);
+}
+
+int metrics_render(const struct metrics *metrics, enum exposition exposition,
+		   struct strbuf *ret_page)
+{
+	int r = metrics_render_families(metrics, exposition, ret_page);
+
+	if (r < 0)
+		return r;
 	if (exposition == EXPOSITION_OPENMETRICS_1_0_0)
 		strbuf_add(ret_page, "# EOF\n");
 	return strbuf_error(ret_page);

@@ -29,6 +29,7 @@ struct metric_family {
 	struct list series;
 	struct hashmap by_labels; /* address of the label set -> series */
 	size_t count;
+	uint64_t stamp;
 };
 
 struct metric_scope {
@@ -41,10 +42,15 @@ struct metrics {
 	struct hashmap by_name; /* -> family */
 	struct hashmap labels;  /* text -> label set */
 	struct hashmap scopes;  /* id -> metric_scope */
-	size_t count;
+	size_t count, max_series;
 	uint64_t dropped;
+	struct page *page;
 };
 
-/* The text of a label set. -EINVAL for a name that is none, or that comes twice; -ENOMEM. */
-int labels_format(const struct metric_label *labels, size_t count, struct strbuf *ret_text);
 bool metric_name_is_valid(const char *name);
+/* Does it end in _total, as a counter's does? */
+bool name_is_total(const char *name);
+
+/* # HELP and # TYPE. type: "counter". */
+void exposition_head(struct strbuf *page, const char *name, const char *type, const char *help,
+		     enum exposition exposition);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "limit.h"
+#include "metrics/page.h"
 #include "metrics/registry-internal.h"
 
 int metrics_new(struct metrics **ret)
@@ -13,6 +14,11 @@ int metrics_new(struct metrics **ret)
 	if (!metrics)
 		return -ENOMEM;
 	list_init(&metrics->families);
+	metrics->max_series = LIMIT_SERIES;
+	if (page_new(&metrics->page) < 0) {
+		free(metrics);
+		return -ENOMEM;
+	}
 	*ret = metrics;
 	return 0;
 }
@@ -121,13 +127,14 @@ struct metrics *metrics_free(struct metrics *metrics)
 	hashmap_done(&metrics->by_name);
 	hashmap_done(&metrics->labels);
 	hashmap_done(&metrics->scopes);
+	(void)page_free(metrics->page);
 	free(metrics);
 	return NULL;
 }
 
 #define TOTAL "_total"
 
-static bool has_total(const char *name)
+bool name_is_total(const char *name)
 {
 	size_t length = strlen(name);
 
@@ -171,8 +178,8 @@ int metrics_family(struct metrics *metrics, const char *name, enum metric_type t
 		*ret = known;
 		return 0;
 	}
-	if (!metric_name_is_valid(name) || has_total(name) != (type == METRIC_COUNTER) ||
-	    name_clashes(metrics, name, type))
+	if (!metric_name_is_valid(name) || page_has_family(metrics->page, name) ||
+	    name_is_total(name) != (type == METRIC_COUNTER) || name_clashes(metrics, name, type))
 		return -EINVAL;
 	family = calloc(1, sizeof(*family));
 	if (!family)
@@ -235,7 +242,8 @@ int metrics_set(struct metrics *metrics, struct metric_family *family, uint64_t 
 	if (set)
 		series = hashmap_get_u64(&family->by_labels, (uintptr_t)set);
 	if (!series) {
-		if (metrics->count >= LIMIT_SERIES) {
+		/* The page has the rest, and gives way at the next response. */
+		if (metrics->count >= metrics->max_series) {
 			metrics->dropped++;
 			return -ENOSPC;
 		}
@@ -284,7 +292,37 @@ void metrics_remove_family(struct metrics *metrics, struct metric_family *family
 	(void)family_free(family);
 }
 
+uint64_t metrics_stamp(const struct metric_family *family)
+{
+	return family->stamp;
+}
+
+void metrics_set_stamp(struct metric_family *family, uint64_t stamp)
+{
+	family->stamp = stamp;
+}
+
 uint64_t metrics_dropped(const struct metrics *metrics)
 {
 	return metrics->dropped;
+}
+
+void metrics_set_max(struct metrics *metrics, uint64_t max_series)
+{
+	metrics->max_series = max_series;
+}
+
+struct page *metrics_page(const struct metrics *metrics)
+{
+	return metrics->page;
+}
+
+bool metrics_has_family(const struct metrics *metrics, const char *name)
+{
+	const struct metric_family *family;
+
+	list_foreach (family, &metrics->families, families)
+		if (page_names_clash(family->name, name))
+			return true;
+	return false;
 }

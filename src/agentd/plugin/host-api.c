@@ -4,12 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "cleanup.h"
 #include "limit.h"
 #include "plugin/host-internal.h"
-
-_Static_assert(KNOB_MAX <= 64, "struct claimed holds a bit for each knob");
 
 static struct instance *instance_of(struct agent *agent)
 {
@@ -56,7 +55,10 @@ int host_target(const struct host *host, struct berth_target target, char *label
 		(void)snprintf(label, size, "cpu %llu", (unsigned long long)target.id);
 		return 0;
 	case TARGET_DEVICE:
-		(void)snprintf(label, size, "device %llu", (unsigned long long)target.id);
+		(void)snprintf(label, size, "device %u:%u", major(target.id), minor(target.id));
+		return 0;
+	case TARGET_NET:
+		(void)snprintf(label, size, "network device %llu", (unsigned long long)target.id);
 		return 0;
 	case TARGET_HOST:
 		(void)snprintf(label, size, "host");
@@ -65,160 +67,30 @@ int host_target(const struct host *host, struct berth_target target, char *label
 	return -EINVAL;
 }
 
-/* Ids are counted up and device numbers have 44 bits: two bits are to spare. */
-static uint64_t claim_key(struct berth_target target)
+int host_original_text(const struct host *host, struct berth_target target, enum knob knob,
+		       char *text, size_t size)
 {
-	return target.id << 2 | (uint64_t)target.kind;
-}
-
-static struct claimed *claimed_get(const struct instance *instance, struct berth_target target)
-{
-	return hashmap_get_u64(&instance->claims, claim_key(target));
-}
-
-static struct claimed *claimed_make(struct instance *instance, struct berth_target target)
-{
-	struct claimed *claimed = claimed_get(instance, target);
-
-	if (claimed)
-		return claimed;
-	claimed = calloc(1, sizeof(*claimed));
-	if (!claimed)
-		return NULL;
-	claimed->target = target;
-	if (hashmap_put_u64(&instance->claims, claim_key(target), claimed) < 0) {
-		free(claimed);
-		return NULL;
-	}
-	return claimed;
-}
-
-static bool claimed_has(const struct instance *instance, struct berth_target target, enum knob knob)
-{
-	const struct claimed *claimed = instance ? claimed_get(instance, target) : NULL;
-
-	return claimed && (claimed->knobs & UINT64_C(1) << knob);
-}
-
-/* Without it a plugin that claims what is refused, target after target, would fill the memory. */
-static void claimed_forget_empty(struct instance *instance, struct claimed *claimed)
-{
-	if (claimed->knobs != 0)
-		return;
-	hashmap_remove_u64(&instance->claims, claim_key(claimed->target));
-	free(claimed);
-}
-
-static bool knob_is_known(enum knob knob)
-{
-	return (unsigned int)knob < KNOB_MAX;
-}
-
-static int api_claim(struct agent *agent, struct berth_target target, enum knob knob,
-		     const struct knob_value *value, uint64_t lease_usec, const char *reason)
-{
-	struct instance *instance = instance_of(agent);
-	const struct host_plugin *plugin = instance->plugin;
 	struct actuator_target resolved;
-	struct claimed *claimed;
 	char label[512];
-	int r;
+	int r = host_target(host, target, label, sizeof(label), &resolved);
 
-	if (instance->ending)
-		return -ECANCELED;
-	if (!value || target.id > UINT64_MAX >> 2)
-		return -EINVAL;
-	if (!knob_is_known(knob))
-		return -EOPNOTSUPP;
-	r = host_target(plugin->host, target, label, sizeof(label), &resolved);
-	if (r < 0)
-		return r;
-	claimed = claimed_make(instance, target);
-	if (!claimed)
-		return -ENOMEM;
-	r = actuator_claim(plugin->host->context.actuator, plugin->plugin->table.name, &resolved,
-			   knob, value, lease_usec, reason ? reason : "");
-	if (r >= 0)
-		claimed->knobs |= UINT64_C(1) << knob;
-	claimed_forget_empty(instance, claimed);
-	return r;
-}
-
-static void api_unclaim(struct agent *agent, struct berth_target target, enum knob knob)
-{
-	struct instance *instance = instance_of(agent);
-	const struct host_plugin *plugin = instance->plugin;
-	struct claimed *claimed;
-
-	if (!knob_is_known(knob) || !claimed_has(instance, target, knob))
-		return;
-	claimed = claimed_get(instance, target);
-	claimed->knobs &= ~(UINT64_C(1) << knob);
-	claimed_forget_empty(instance, claimed);
-	/* In its stop() beside its successor, which holds the same claim now. */
-	if (plugin->running != instance && claimed_has(plugin->running, target, knob))
-		return;
-	actuator_unclaim(plugin->host->context.actuator, plugin->plugin->table.name, target, knob);
-}
-
-static void claimed_drop(const struct instance *instance, const struct claimed *claimed,
-			 const struct instance *successor)
-{
-	const struct host_plugin *plugin = instance->plugin;
-
-	for (unsigned int knob = 0; knob < KNOB_MAX; knob++)
-		if ((claimed->knobs & UINT64_C(1) << knob) &&
-		    !claimed_has(successor, claimed->target, (enum knob)knob))
-			actuator_unclaim(plugin->host->context.actuator, plugin->plugin->table.name,
-					 claimed->target, (enum knob)knob);
-}
-
-void instance_drop_claims(struct instance *instance, const struct instance *successor)
-{
-	struct claimed *claimed;
-
-	hashmap_foreach (claimed, &instance->claims) {
-		if (successor)
-			claimed_drop(instance, claimed, successor);
-		free(claimed);
-	}
-	hashmap_done(&instance->claims);
-	if (!successor)
-		actuator_drop_owner(instance->plugin->host->context.actuator,
-				    instance->plugin->plugin->table.name);
-}
-
-void instance_unclaim_workload(struct instance *instance, uint64_t id)
-{
-	struct claimed *claimed =
-		claimed_get(instance, (struct berth_target){ TARGET_WORKLOAD, id });
-
-	if (claimed)
-		claimed_drop(instance, claimed, NULL);
-	instance_forget_workload(instance, id);
-}
-
-void instance_forget_workload(struct instance *instance, uint64_t id)
-{
-	free(hashmap_remove_u64(&instance->claims,
-				claim_key((struct berth_target){ TARGET_WORKLOAD, id })));
+	return r < 0 ? r
+		     : actuator_original_text(host->context.actuator, &resolved, knob, text, size);
 }
 
 int host_knob_available(const struct host *host, enum knob knob, const char **ret_reason)
 {
 	const struct capability *capability;
 
-	if (!knob_is_known(knob)) {
+	if ((unsigned int)knob >= KNOB_MAX) {
 		if (ret_reason)
 			*ret_reason = "this berthd does not know the knob";
 		return 0;
 	}
 	capability = &actuator_capabilities(host->context.actuator)->knobs[knob];
-	if (capability->available)
-		return 1;
 	if (ret_reason)
 		*ret_reason = capability->detail;
-	return 0;
+	return capability->available;
 }
 
 static int api_knob_available(struct agent *agent, enum knob knob, const char **ret_reason)
@@ -350,9 +222,61 @@ static const struct workload_sample *api_sample(struct agent *agent, uint64_t id
 	return snapshot_get(instance_of(agent)->plugin->host->context.snapshot, id);
 }
 
+int host_peek(const struct host *host, const uint64_t *workloads, size_t count,
+	      const enum sample_value *values, size_t value_count, uint64_t *ret)
+{
+	cleanup_free struct snapshot_peek *peeks = NULL;
+
+	if (count == 0)
+		return 0;
+	peeks = calloc(count, sizeof(*peeks));
+	if (!peeks)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		const struct workload *workload =
+			registry_get(host->context.registry, workloads[i]);
+
+		peeks[i].id = workloads[i];
+		peeks[i].group = workload ? workload->cgroup : NULL;
+	}
+	return snapshot_peek(host->context.snapshot, peeks, count, values, value_count, ret);
+}
+
+static int api_peek(struct agent *agent, const uint64_t *workloads, size_t count,
+		    const enum sample_value *values, size_t value_count, uint64_t *ret)
+{
+	return host_peek(instance_of(agent)->plugin->host, workloads, count, values, value_count,
+			 ret);
+}
+
+int host_knob_value(const struct host *host, struct berth_target target, enum knob knob,
+		    uint64_t *ret_original, uint64_t *ret_now)
+{
+	struct actuator_target resolved;
+	char label[512];
+	int r = host_target(host, target, label, sizeof(label), &resolved);
+
+	return r < 0 ? r
+		     : actuator_knob_value(host->context.actuator, &resolved, knob, ret_original,
+					   ret_now);
+}
+
+static int api_knob_value(struct agent *agent, struct berth_target target, enum knob knob,
+			  uint64_t *ret_original, uint64_t *ret_now)
+{
+	return host_knob_value(instance_of(agent)->plugin->host, target, knob, ret_original,
+			       ret_now);
+}
+
 static int api_fresh(struct agent *agent, uint64_t max_age_usec)
 {
 	return host_fresh(instance_of(agent)->plugin->host, max_age_usec);
+}
+
+static int api_original_text(struct agent *agent, struct berth_target target, enum knob knob,
+			     char *text, size_t size)
+{
+	return host_original_text(instance_of(agent)->plugin->host, target, knob, text, size);
 }
 
 const struct agent_api host_api = {
@@ -362,8 +286,8 @@ const struct agent_api host_api = {
 	.watch = api_watch,
 	.forget = api_forget,
 	.work = api_work,
-	.claim = api_claim,
-	.unclaim = api_unclaim,
+	.claim = host_claim,
+	.unclaim = host_unclaim,
 	.knob_available = api_knob_available,
 	.act = api_act,
 	.workload = api_workload,
@@ -375,4 +299,17 @@ const struct agent_api host_api = {
 	.metric = api_metric,
 	.metric_set = api_metric_set,
 	.each_child = api_each_child,
+	.publish = api_publish,
+	.claim_device = host_claim_device,
+	.unclaim_device = host_unclaim_device,
+	.node = api_node,
+	.metric_set_labels = api_metric_set_labels,
+	.claim_as = host_claim_as,
+	.unclaim_as = host_unclaim_as,
+	.original_text = api_original_text,
+	.peek = api_peek,
+	.knob_value = api_knob_value,
+	.count = api_count,
+	.can_count = api_can_count,
+	.tell = api_tell,
 };

@@ -7,8 +7,18 @@
 
 #include "cleanup.h"
 #include "limit.h"
+#include "macro.h"
 #include "monotonic.h"
 #include "plugin/host-internal.h"
+
+/* What the loop's thread used itself: on a busy host far less than the time that went by. */
+static uint64_t cpu_usec(void)
+{
+	struct timespec now = { 0 };
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / NSEC_PER_USEC;
+}
 
 struct call call_begin(struct host_plugin *plugin, const char *callback)
 {
@@ -22,6 +32,7 @@ struct call call_begin(struct host_plugin *plugin, const char *callback)
 	host->marked_callback = callback;
 	breadcrumb_mark(host->breadcrumb, host->marked_plugin, callback);
 	call.begin_usec = monotonic_usec();
+	call.begin_cpu_usec = cpu_usec();
 	return call;
 }
 
@@ -29,6 +40,7 @@ void call_end(struct host_plugin *plugin, const char *callback, const struct cal
 {
 	struct host *host = plugin->host;
 	const struct log_context context = { .plugin = plugin->plugin->table.name };
+	uint64_t used = cpu_usec() - call->begin_cpu_usec;
 	uint64_t took = monotonic_usec() - call->begin_usec;
 
 	host->marked_plugin = call->outer_plugin;
@@ -36,14 +48,17 @@ void call_end(struct host_plugin *plugin, const char *callback, const struct cal
 	breadcrumb_mark(host->breadcrumb, call->outer_plugin, call->outer_callback);
 	plugin->callbacks++;
 	plugin->busy_usec += took;
+	plugin->longest_usec = MAX(plugin->longest_usec, took);
+	plugin->longest_cpu_usec = MAX(plugin->longest_cpu_usec, used);
 	if (took <= LIMIT_CALLBACK_USEC)
 		return;
 	plugin->overruns++;
 	if (log_limit_pass(&plugin->overrun_log, LOG_WARNING))
 		log_full(LOG_WARNING, &context,
-			 "plugin '%s' held up the daemon for %llu ms in %s(); %u ms is the limit",
+			 "plugin '%s' held up the daemon for %llu ms in %s(), %llu ms of them on a "
+			 "CPU; %u ms is the limit",
 			 context.plugin, (unsigned long long)(took / USEC_PER_MSEC), callback,
-			 LIMIT_CALLBACK_USEC / 1000);
+			 (unsigned long long)(used / USEC_PER_MSEC), LIMIT_CALLBACK_USEC / 1000);
 }
 
 void plugin_result(struct host_plugin *plugin, const char *callback, int error)
@@ -100,6 +115,7 @@ static void instance_end(struct instance *instance, struct instance *successor, 
 	/* One that failed to start took over the metrics of the one that runs, which still uses
 	 * them when it is stopped. */
 	instance_drop_metrics(instance, started ? NULL : successor);
+	instance_unpublish(instance);
 	free(instance);
 }
 
@@ -148,6 +164,9 @@ void plugin_start(struct host_plugin *plugin)
 	plugin->detail[0] = '\0';
 	host_foreach_workload(workload, plugin->host)
 		instance_workload(instance, WORKLOAD_ADDED, &workload->view);
+	/* One that publishes nothing leaves it to the end of the one before. */
+	if (instance->published.count > 0)
+		instance_publish(instance);
 	/* Only now: what both want was never without a claim, so nothing is written twice. */
 	if (before)
 		instance_end(before, instance, true);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actuator/knob-line.h"
 #include "actuator/knob-table.h"
 #include "cleanup.h"
 #include "plugin/host-shadow.h"
@@ -36,7 +37,8 @@ static int plan_workload_fill(struct plan_workload *entry, const struct registry
 	entry->view = workload->view;
 	entry->view.qos = decision.level;
 	entry->view.flags = (decision.ignore ? WORKLOAD_IGNORED : 0u) |
-			    (decision.explain ? WORKLOAD_EXPLAIN : 0u);
+			    (decision.explain ? WORKLOAD_EXPLAIN : 0u) |
+			    (workload->view.flags & WORKLOAD_ENDING);
 	/* A rule speaks only where the source said nothing: then its word of now may go. */
 	if (entry->view.cpu_request_milli == workload->decision.cpu_request_milli)
 		entry->view.cpu_request_milli = decision.cpu_request_milli;
@@ -70,9 +72,18 @@ static int plan_fill(struct plan *plan, const struct settings *settings)
 	return 0;
 }
 
-static void value_format(enum knob knob, uint64_t number, char *text, size_t size)
+struct plan_value {
+	uint64_t number;
+	const char *text; /* of a knob that takes one, else NULL or "" */
+};
+
+static void value_format(enum knob knob, const struct plan_value *value, char *text, size_t size)
 {
-	if (knob_table[knob].type == KNOB_TYPE_S64)
+	uint64_t number = value->number;
+
+	if (knob_table[knob].type == KNOB_TYPE_TEXT)
+		(void)snprintf(text, size, "%s", value->text ? value->text : "");
+	else if (knob_table[knob].type == KNOB_TYPE_S64)
 		(void)snprintf(text, size, "%" PRId64, (int64_t)number);
 	else if (number == UINT64_MAX)
 		(void)snprintf(text, size, "max");
@@ -94,24 +105,34 @@ static void plan_levels(const struct plan *plan, struct berth_target target, str
 	workload->reported = true;
 }
 
-static void plan_report(const struct plan *plan, const char *plugin, const char *label,
-			struct berth_target target, enum knob knob, const uint64_t *now,
-			const uint64_t *then, const char *reason)
+/* "io.max.rbps 8:0" */
+static void knob_title(enum knob knob, uint64_t device, char *text, size_t size)
 {
-	char now_text[32], then_text[32];
+	char name[DEVICE_NAME_BYTES] = "";
+
+	knob_device_name(knob, (uint32_t)device, name);
+	(void)snprintf(text, size, "%s%s%s", knob_table[knob].name, name[0] ? " " : "", name);
+}
+
+static void plan_report(const struct plan *plan, const char *plugin, const char *label,
+			struct berth_target target, const char *name, enum knob knob,
+			const struct plan_value *now, const struct plan_value *then,
+			const char *reason)
+{
+	char now_text[256], then_text[256];
 	struct plan_view view = {
 		.plugin = plugin,
 		.label = label,
-		.knob = knob_table[knob].name,
+		.knob = name,
 		.reason = reason,
 	};
 
 	if (now) {
-		value_format(knob, *now, now_text, sizeof(now_text));
+		value_format(knob, now, now_text, sizeof(now_text));
 		view.now = now_text;
 	}
 	if (then) {
-		value_format(knob, *then, then_text, sizeof(then_text));
+		value_format(knob, then, then_text, sizeof(then_text));
 		view.then = then_text;
 	}
 	plan_levels(plan, target, &view);
@@ -121,29 +142,46 @@ static void plan_report(const struct plan *plan, const char *plugin, const char 
 struct comparison {
 	const struct plan *plan;
 	const struct shadow *shadow; /* NULL: it will not run, all its claims go */
-	const char *plugin;
+	const struct host_plugin *plugin;
 	const char *why_not;
 };
+
+static struct plan_claim *compare_then(const struct comparison *comparison, unsigned int part,
+				       const struct knob_view *view)
+{
+	const struct berth_target device = { knob_target_kind(view->knob), view->device };
+
+	if (!comparison->shadow)
+		return NULL;
+	if (knob_table[view->knob].flags & KNOB_ROOT)
+		return shadow_claim(comparison->shadow, part, device, 0, view->knob);
+	return shadow_claim(comparison->shadow, part, view->target, view->device, view->knob);
+}
 
 /* A claim of now against what will be. */
 static void compare_knob(void *data, const struct knob_view *view)
 {
 	const struct comparison *comparison = data;
-	struct plan_claim *then = NULL;
+	struct plan_claim *then;
+	char name[64];
 
 	for (size_t i = 0; i < view->claim_count; i++) {
 		const struct claim_view *now = &view->claims[i];
+		int part = plugin_part_of_owner(comparison->plugin, now->owner);
 
-		if (strcmp(now->owner, comparison->plugin) != 0)
+		if (part < 0)
 			continue;
-		if (comparison->shadow)
-			then = shadow_claim(comparison->shadow, view->target, view->knob);
+		then = compare_then(comparison, (unsigned int)part, view);
 		if (then)
 			then->compared = true;
 		if (then && then->number == now->number)
 			continue;
-		plan_report(comparison->plan, comparison->plugin, view->label, view->target,
-			    view->knob, &now->number, then ? &then->number : NULL,
+		const struct plan_value before = { now->number, now->text };
+		const struct plan_value after = { then ? then->number : 0, then ? then->text : "" };
+
+		knob_title(view->knob, view->device, name, sizeof(name));
+		plan_report(comparison->plan, now->owner, view->label, view->target, name,
+			    view->knob, &before, then ? &after : NULL,
 			    then ? then->reason : comparison->why_not);
 	}
 }
@@ -152,7 +190,7 @@ static void compare_new_claims(const struct comparison *comparison)
 {
 	const struct plan_claim *claim;
 	struct actuator_target resolved;
-	char label[512];
+	char label[512], name[64];
 
 	list_foreach (claim, &comparison->shadow->claims, link) {
 		if (claim->compared)
@@ -161,15 +199,21 @@ static void compare_new_claims(const struct comparison *comparison)
 		if (host_target(comparison->plan->host, claim->target, label, sizeof(label),
 				&resolved) == -ENOENT)
 			continue;
-		plan_report(comparison->plan, comparison->plugin, label, claim->target, claim->knob,
-			    NULL, &claim->number, claim->reason);
+		const struct plan_value value = { claim->number, claim->text };
+
+		knob_title(claim->knob,
+			   knob_table[claim->knob].flags & KNOB_ROOT ? claim->target.id
+								     : claim->device,
+			   name, sizeof(name));
+		plan_report(comparison->plan, plugin_owner(comparison->plugin, claim->part), label,
+			    claim->target, name, claim->knob, NULL, &value, claim->reason);
 	}
 }
 
 static void compare_gone(const struct plan *plan, const struct host_plugin *plugin,
 			 const char *why_not)
 {
-	struct comparison comparison = { plan, NULL, plugin->plugin->table.name, why_not };
+	struct comparison comparison = { plan, NULL, plugin, why_not };
 
 	actuator_each_knob(plan->host->context.actuator, NULL, compare_knob, &comparison);
 }
@@ -193,8 +237,7 @@ static void plan_failed(const struct plan *plan, const struct host_plugin *plugi
 static void plan_plugin(const struct plan *plan, struct host_plugin *plugin, const void *config)
 {
 	CLEANUP(shadow_done) struct shadow shadow;
-	struct comparison comparison = { plan, &shadow, plugin->plugin->table.name,
-					 "not claimed by this policy" };
+	struct comparison comparison = { plan, &shadow, plugin, "not claimed by this policy" };
 	int r = shadow_run(&shadow, plugin, plan, config);
 
 	if (r < 0) {

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "actuator/knob-table.h"
 
@@ -16,13 +17,18 @@ static struct shadow *shadow_of(struct agent *agent)
 /* Ids are counted up: the bits are to spare, and claim() refuses ids that need them. */
 static uint64_t plan_key(struct berth_target target, enum knob knob)
 {
-	return target.id << 8 | (uint64_t)target.kind << 6 | (uint64_t)knob;
+	return target.id << (TARGET_BITS + KNOB_BITS) | (uint64_t)target.kind << KNOB_BITS |
+	       (uint64_t)knob;
 }
 
-struct plan_claim *shadow_claim(const struct shadow *shadow, struct berth_target target,
-				enum knob knob)
+struct plan_claim *shadow_claim(const struct shadow *shadow, unsigned int part,
+				struct berth_target target, uint64_t device, enum knob knob)
 {
-	return hashmap_get_u64(&shadow->by_key, plan_key(target, knob));
+	struct plan_claim *claim = hashmap_get_u64(&shadow->by_key, plan_key(target, knob));
+
+	while (claim && (claim->device != device || claim->part != part))
+		claim = claim->next;
+	return claim;
 }
 
 static void shadow_log(struct agent *agent, int level, const char *format, ...)
@@ -80,8 +86,8 @@ static int shadow_work(struct agent *agent, int (*fn)(void *job),
 	return 0;
 }
 
-static int claim_check(const struct shadow *shadow, struct berth_target target, enum knob knob,
-		       const struct knob_value *value)
+static int claim_check(const struct shadow *shadow, struct berth_target target, uint64_t device,
+		       enum knob knob, const struct knob_value *value)
 {
 	const struct host *host = shadow->plan->host;
 	const struct plan_workload *workload;
@@ -89,7 +95,7 @@ static int claim_check(const struct shadow *shadow, struct berth_target target, 
 
 	if (shadow->ending)
 		return -ECANCELED;
-	if (!value || target.id > UINT64_MAX >> 8)
+	if (!value || target.id > UINT64_MAX >> (TARGET_BITS + KNOB_BITS))
 		return -EINVAL;
 	if ((unsigned int)knob >= KNOB_MAX)
 		return -EOPNOTSUPP;
@@ -103,6 +109,9 @@ static int claim_check(const struct shadow *shadow, struct berth_target target, 
 	if (!actuator_capabilities(host->context.actuator)->knobs[knob].available)
 		return -EOPNOTSUPP;
 	row = &knob_table[knob];
+	if ((row->type == KNOB_TYPE_TEXT && (!value->text || !value->text[0])) ||
+	    (device != 0) != ((row->flags & (KNOB_DEVICE | KNOB_ROOT)) == KNOB_DEVICE))
+		return -EINVAL;
 	if (row->type == KNOB_TYPE_U64 && (value->number < row->min || value->number > row->max))
 		return -ERANGE;
 	if (row->type == KNOB_TYPE_S64 && ((int64_t)value->number < (int64_t)row->min ||
@@ -111,59 +120,135 @@ static int claim_check(const struct shadow *shadow, struct berth_target target, 
 	return 0;
 }
 
-static int shadow_claim_make(struct agent *agent, struct berth_target target, enum knob knob,
-			     const struct knob_value *value, uint64_t lease_usec,
+static int claim_link(struct shadow *shadow, struct plan_claim *claim)
+{
+	uint64_t key = plan_key(claim->target, claim->knob);
+	struct plan_claim *first = hashmap_get_u64(&shadow->by_key, key);
+
+	if (!first)
+		return hashmap_put_u64(&shadow->by_key, key, claim);
+	claim->next = first->next;
+	first->next = claim;
+	return 0;
+}
+
+static int shadow_claim_part(struct shadow *shadow, unsigned int part, struct berth_target target,
+			     uint64_t device, enum knob knob, const struct knob_value *value,
 			     const char *reason)
 {
-	struct shadow *shadow = shadow_of(agent);
 	struct plan_claim *claim;
-	int r = claim_check(shadow, target, knob, value);
+	int r = claim_check(shadow, target, device, knob, value);
 
-	(void)lease_usec;
 	if (r < 0)
 		return r;
-	claim = shadow_claim(shadow, target, knob);
+	claim = shadow_claim(shadow, part, target, device, knob);
 	if (!claim) {
 		if (shadow->claim_count >= LIMIT_CLAIMS)
 			return -ENOSPC;
 		claim = calloc(1, sizeof(*claim));
 		if (!claim)
 			return -ENOMEM;
-		r = hashmap_put_u64(&shadow->by_key, plan_key(target, knob), claim);
+		claim->target = target;
+		claim->device = device;
+		claim->part = part;
+		claim->knob = knob;
+		r = claim_link(shadow, claim);
 		if (r < 0) {
 			free(claim);
 			return r;
 		}
-		claim->target = target;
-		claim->knob = knob;
 		list_append(&shadow->claims, &claim->link);
 		shadow->claim_count++;
 	}
 	claim->number = value->number;
+	if (knob_table[knob].type == KNOB_TYPE_TEXT) {
+		claim->number = hash_bytes(value->text, strlen(value->text));
+		(void)snprintf(claim->text, sizeof(claim->text), "%s", value->text);
+	}
 	(void)snprintf(claim->reason, sizeof(claim->reason), "%s", reason ? reason : "");
 	return 0;
 }
 
+static int shadow_claim_device(struct agent *agent, struct berth_target target, uint64_t device,
+			       enum knob knob, const struct knob_value *value, uint64_t lease_usec,
+			       const char *reason)
+{
+	(void)lease_usec;
+	return shadow_claim_part(shadow_of(agent), 0, target, device, knob, value, reason);
+}
+
+static int shadow_claim_as(struct agent *agent, const char *part, struct berth_target target,
+			   enum knob knob, const struct knob_value *value, uint64_t lease_usec,
+			   const char *reason)
+{
+	struct shadow *shadow = shadow_of(agent);
+	int number = plugin_part(shadow->plugin, part, true);
+
+	(void)lease_usec;
+	return number < 0 ? number
+			  : shadow_claim_part(shadow, (unsigned int)number, target, 0, knob, value,
+					      reason);
+}
+
+static int shadow_claim_make(struct agent *agent, struct berth_target target, enum knob knob,
+			     const struct knob_value *value, uint64_t lease_usec,
+			     const char *reason)
+{
+	return shadow_claim_device(agent, target, 0, knob, value, lease_usec, reason);
+}
+
 static void claim_drop(struct shadow *shadow, struct plan_claim *claim)
 {
-	hashmap_remove_u64(&shadow->by_key, plan_key(claim->target, claim->knob));
+	uint64_t key = plan_key(claim->target, claim->knob);
+	struct plan_claim *before = hashmap_get_u64(&shadow->by_key, key);
+
+	if (before == claim) {
+		hashmap_remove_u64(&shadow->by_key, key);
+		if (claim->next)
+			(void)hashmap_put_u64(&shadow->by_key, key, claim->next);
+	} else {
+		while (before->next != claim)
+			before = before->next;
+		before->next = claim->next;
+	}
 	list_unlink(&claim->link);
 	shadow->claim_count--;
 	free(claim);
 }
 
-static void shadow_unclaim(struct agent *agent, struct berth_target target, enum knob knob)
+static void shadow_unclaim_part(struct shadow *shadow, unsigned int part,
+				struct berth_target target, uint64_t device, enum knob knob)
 {
-	struct shadow *shadow = shadow_of(agent);
 	struct plan_claim *claim = NULL;
 
 	/* What stop() takes back is what the plan asks for. */
 	if (shadow->ending)
 		return;
 	if ((unsigned int)knob < KNOB_MAX)
-		claim = shadow_claim(shadow, target, knob);
+		claim = shadow_claim(shadow, part, target, device, knob);
 	if (claim)
 		claim_drop(shadow, claim);
+}
+
+static void shadow_unclaim_device(struct agent *agent, struct berth_target target, uint64_t device,
+				  enum knob knob)
+{
+	shadow_unclaim_part(shadow_of(agent), 0, target, device, knob);
+}
+
+static void shadow_unclaim_as(struct agent *agent, const char *part, struct berth_target target,
+			      enum knob knob)
+{
+	struct shadow *shadow = shadow_of(agent);
+	int number = plugin_part(shadow->plugin, part, false);
+
+	if (number >= 0)
+		shadow_unclaim_part(shadow, (unsigned int)number, target, 0, knob);
+}
+
+static void shadow_unclaim(struct agent *agent, struct berth_target target, enum knob knob)
+{
+	shadow_unclaim_device(agent, target, 0, knob);
 }
 
 static int shadow_knob_available(struct agent *agent, enum knob knob, const char **ret_reason)
@@ -257,6 +342,69 @@ static void shadow_metric_set(struct agent *agent, struct agent_metric *metric, 
 	(void)value;
 }
 
+static const struct node_sample *shadow_node(struct agent *agent, uint64_t max_age_usec)
+{
+	return host_node(shadow_of(agent)->plan->host, max_age_usec);
+}
+
+static void shadow_metric_set_labels(struct agent *agent, struct agent_metric *metric,
+				     const char *labels, double value)
+{
+	(void)agent;
+	(void)metric;
+	(void)labels;
+	(void)value;
+}
+
+/* A plan is over before anything could be counted. */
+static int shadow_count(struct agent *agent, uint64_t workload, uint64_t usec)
+{
+	(void)usec;
+	return shadow_workload(agent, workload) ? 0 : -ENOENT;
+}
+
+static int shadow_can_count(struct agent *agent, const char **ret_reason)
+{
+	return host_can_count(shadow_of(agent)->plan->host, ret_reason);
+}
+
+static void shadow_tell(struct agent *agent, const char *part, uint64_t workload, const char *what,
+			const char *reason)
+{
+	(void)agent;
+	(void)part;
+	(void)workload;
+	(void)what;
+	(void)reason;
+}
+
+/* Whatever it would publish: a plan is about knobs. */
+static int shadow_publish(struct agent *agent, const struct metric_table *tables, size_t count,
+			  int (*wants)(void *self, const struct berth_workload *workload))
+{
+	(void)agent;
+	(void)wants;
+	return tables || count == 0 ? 0 : -EINVAL;
+}
+
+static int shadow_original_text(struct agent *agent, struct berth_target target, enum knob knob,
+				char *text, size_t size)
+{
+	return host_original_text(shadow_of(agent)->plan->host, target, knob, text, size);
+}
+
+static int shadow_peek(struct agent *agent, const uint64_t *workloads, size_t count,
+		       const enum sample_value *values, size_t value_count, uint64_t *ret)
+{
+	return host_peek(shadow_of(agent)->plan->host, workloads, count, values, value_count, ret);
+}
+
+static int shadow_knob_value(struct agent *agent, struct berth_target target, enum knob knob,
+			     uint64_t *ret_original, uint64_t *ret_now)
+{
+	return host_knob_value(shadow_of(agent)->plan->host, target, knob, ret_original, ret_now);
+}
+
 static const struct agent_api shadow_api = {
 	.size = sizeof(struct agent_api),
 	.log = shadow_log,
@@ -277,6 +425,19 @@ static const struct agent_api shadow_api = {
 	.metric = shadow_metric,
 	.metric_set = shadow_metric_set,
 	.each_child = shadow_each_child,
+	.publish = shadow_publish,
+	.claim_device = shadow_claim_device,
+	.unclaim_device = shadow_unclaim_device,
+	.node = shadow_node,
+	.metric_set_labels = shadow_metric_set_labels,
+	.claim_as = shadow_claim_as,
+	.unclaim_as = shadow_unclaim_as,
+	.original_text = shadow_original_text,
+	.peek = shadow_peek,
+	.knob_value = shadow_knob_value,
+	.count = shadow_count,
+	.can_count = shadow_can_count,
+	.tell = shadow_tell,
 };
 
 static void shadow_stop(struct shadow *shadow, bool started)

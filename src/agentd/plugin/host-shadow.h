@@ -27,9 +27,13 @@ struct plan {
 
 struct plan_claim {
 	struct list link;
+	struct plan_claim *next; /* of the same target and knob, for another device or part */
 	struct berth_target target;
+	uint64_t device;
+	unsigned int part; /* as in struct claimed */
 	enum knob knob;
-	uint64_t number;
+	uint64_t number;  /* of a text: its hash */
+	char text[256];   /* of a knob that takes one, else "" */
 	char reason[192]; /* LIMIT_REASON */
 	bool compared;
 };
@@ -48,7 +52,7 @@ struct shadow {
 	struct list claims;
 	struct shadow_job jobs[LIMIT_PLUGIN_JOBS];
 	size_t job_count;
-	struct hashmap by_key;
+	struct hashmap by_key; /* to claims, the first of each target and knob */
 	size_t claim_count;
 	struct agent_metric metric; /* all metrics are this one */
 };
@@ -57,6 +61,6 @@ struct shadow {
 int shadow_run(struct shadow *shadow, struct host_plugin *plugin, const struct plan *plan,
 	       const void *config);
 void shadow_done(struct shadow *shadow);
-struct plan_claim *shadow_claim(const struct shadow *shadow, struct berth_target target,
-				enum knob knob);
+struct plan_claim *shadow_claim(const struct shadow *shadow, unsigned int part,
+				struct berth_target target, uint64_t device, enum knob knob);
 struct plan_workload *plan_workload_get(const struct plan *plan, uint64_t id);

@@ -196,9 +196,8 @@ static bool is_pod(const struct workload *workload)
 	return workload && strcmp(workload->kind, "pod") == 0;
 }
 
-/* At most four; a container is told by its pod. How many. */
-static size_t workload_labels(const struct host *host, const struct berth_workload *view,
-			      struct metric_label labels[4])
+size_t workload_metric_labels(const struct host *host, const struct berth_workload *view,
+			      struct metric_label labels[WORKLOAD_METRIC_LABELS])
 {
 	const struct workload *parent = registry_get(host->context.registry, view->parent);
 	size_t count = 0;
@@ -248,7 +247,7 @@ void api_metric_set(struct agent *agent, struct agent_metric *metric, uint64_t w
 	struct instance *instance = container_of(agent, struct instance, agent);
 	struct host *host = instance->plugin->host;
 	const struct workload *found = NULL;
-	struct metric_label labels[4];
+	struct metric_label labels[WORKLOAD_METRIC_LABELS];
 	size_t count = 0;
 
 	if (!metric || metric->instance != instance)
@@ -257,11 +256,49 @@ void api_metric_set(struct agent *agent, struct agent_metric *metric, uint64_t w
 		found = registry_get(host->context.registry, workload);
 		if (!found)
 			return;
-		count = workload_labels(host, &found->view, labels);
+		count = workload_metric_labels(host, &found->view, labels);
 		level_remember(host, &found->view);
 	}
 	/* What is refused is counted by the registry. */
 	(void)metrics_set(host->context.metrics, metric->family, workload, labels, count, value);
+}
+
+/* The text `a="b",c="d"` in place: names and values become strings of their own. How many; -EINVAL.
+ */
+static int labels_split(char *text, struct metric_label labels[4])
+{
+	size_t count = 0;
+
+	while (*text) {
+		char *equals = strchr(text, '='), *end;
+
+		if (count == 4 || !equals || equals[1] != '"')
+			return -EINVAL;
+		end = strchr(equals + 2, '"');
+		if (!end || (end[1] != ',' && end[1] != '\0'))
+			return -EINVAL;
+		*equals = *end = '\0';
+		labels[count++] = (struct metric_label){ text, equals + 2 };
+		text = end[1] == ',' ? end + 2 : end + 1;
+	}
+	return (int)count;
+}
+
+void api_metric_set_labels(struct agent *agent, struct agent_metric *metric, const char *labels,
+			   double value)
+{
+	struct instance *instance = container_of(agent, struct instance, agent);
+	cleanup_free char *text = strdup(labels ? labels : "");
+	struct metric_label split[4];
+	int count;
+
+	if (!metric || metric->instance != instance || !text)
+		return;
+	count = labels_split(text, split);
+	if (count < 0)
+		return;
+	(void)metrics_set(instance->plugin->host->context.metrics, metric->family, 0, split,
+			  (size_t)count, value);
 }
 
 void instance_drop_metrics(struct instance *instance, struct instance *heir)
@@ -281,4 +318,32 @@ void instance_drop_metrics(struct instance *instance, struct instance *heir)
 		plugin->metric_count--;
 		free(metric);
 	}
+}
+
+void api_tell(struct agent *agent, const char *part, uint64_t id, const char *what,
+	      const char *reason)
+{
+	struct instance *instance = container_of(agent, struct instance, agent);
+	struct host_plugin *plugin = instance->plugin;
+	const struct host_context *context = &plugin->host->context;
+	const struct berth_target target = { TARGET_WORKLOAD, id };
+	struct actuator_target resolved;
+	char label[512];
+	int index = part ? plugin_part(plugin, part, true) : 0;
+	const char *owner;
+
+	/* What is ignored is not changed, so that there is nothing to tell. */
+	if (instance->ending || index < 0 || !what ||
+	    host_target(plugin->host, target, label, sizeof(label), &resolved) < 0)
+		return;
+	owner = plugin_owner(plugin, (unsigned int)index);
+	if (!reason)
+		reason = "";
+	/* In a dry run nothing happened to it. */
+	if (!actuator_note(context->actuator, owner, &resolved, what, reason))
+		return;
+	if (log_limit_pass(&plugin->own_log, LOG_NOTICE))
+		log_notice("%s: %s: %s: %s", owner, label, what, reason);
+	if (context->told)
+		context->told(context->acted_data, owner, id, what, reason);
 }

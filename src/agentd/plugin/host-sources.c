@@ -34,12 +34,21 @@ uint64_t timer_first_usec(uint64_t now_usec, uint64_t period_usec)
 {
 	uint64_t first = now_usec + period_usec;
 
+	/* So do those that divide a second, each of their ticks. */
 	if (period_usec < USEC_PER_SEC)
-		return first;
+		return USEC_PER_SEC % period_usec == 0 ? (now_usec / period_usec + 1) * period_usec
+						       : first;
 	/* Timers of 2 s all expire in even seconds, whenever they were made. */
 	if (period_usec % USEC_PER_SEC == 0)
 		return (now_usec / period_usec + 1) * period_usec;
 	return (first + USEC_PER_SEC - 1) / USEC_PER_SEC * USEC_PER_SEC;
+}
+
+/* Whoever asks for less than a second measures in it. */
+static uint64_t timer_accuracy_usec(uint64_t period_usec)
+{
+	return MIN(TIMER_ACCURACY_USEC,
+		   period_usec < USEC_PER_SEC ? period_usec / 10 : period_usec / 4);
 }
 
 static int on_timer(sd_event_source *event, uint64_t usec, void *data)
@@ -133,8 +142,8 @@ int api_every(struct agent *agent, uint64_t period_usec, int (*fn)(void *self),
 	source->period_usec = period_usec;
 	source->next_usec = timer_first_usec(monotonic_usec(), period_usec);
 	r = sd_event_add_time(instance->plugin->host->context.event, &source->event,
-			      CLOCK_MONOTONIC, source->next_usec,
-			      MIN(TIMER_ACCURACY_USEC, period_usec / 4), on_timer, source);
+			      CLOCK_MONOTONIC, source->next_usec, timer_accuracy_usec(period_usec),
+			      on_timer, source);
 	return source_keep(instance, source, r, ret);
 }
 

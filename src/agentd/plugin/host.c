@@ -76,6 +76,7 @@ struct host *host_free(struct host *host)
 
 		plugin_stop(plugin, PLUGIN_OFF, "%s", "");
 		plugin_config_free(plugin->plugin, plugin->config);
+		plugin_parts_free(plugin);
 	}
 	sd_event_source_disable_unref(host->probe);
 	worker_pool_free(host->pool);
@@ -231,6 +232,7 @@ static void workload_removed(struct host *host, const struct workload *workload)
 		instance_forget_workload(instance, target.id);
 		instance_drop_described(instance, target.id);
 	}
+	host_publish_workload(host, WORKLOAD_REMOVED, workload);
 }
 
 void host_workload(void *data, enum workload_change change, struct workload *workload)
@@ -258,6 +260,7 @@ void host_workload(void *data, enum workload_change change, struct workload *wor
 			instance_unclaim_workload(instance, view->id);
 		instance_workload(instance, change, view);
 	}
+	host_publish_workload(host, change, workload);
 }
 
 static void plugin_look_again(struct host_plugin *plugin)
@@ -316,6 +319,8 @@ void host_each_plugin(const struct host *host,
 			.overruns = plugin->overruns,
 			.callbacks = plugin->callbacks,
 			.busy_usec = plugin->busy_usec,
+			.longest_usec = plugin->longest_usec,
+			.longest_cpu_usec = plugin->longest_cpu_usec,
 			.retry_usec = plugin->state == PLUGIN_QUARANTINED
 					      ? plugin->quarantine.until_usec
 					      : 0,
@@ -335,8 +340,13 @@ int host_fresh(struct host *host, uint64_t max_age_usec)
 		return 0;
 	snapshot_begin(snapshot);
 	host_foreach_workload(workload, host)
+	{
 		/* A group that went meanwhile is counted there and has no record. */
-		(void) snapshot_take(snapshot, workload->view.id, workload->cgroup);
+		(void)snapshot_take(snapshot, workload->view.id, workload->view.parent,
+				    workload->cgroup);
+		if (workload->view.qos < QOS_NORMAL)
+			snapshot_mark_offline(snapshot, workload->view.id);
+	}
 	snapshot_end(snapshot);
 	return 0;
 }

@@ -27,7 +27,10 @@ struct host_context {
 	 */
 	void (*acted)(void *data, const char *plugin, uint64_t workload, enum action kind,
 		      const char *reason, int result);
-	void *acted_data;
+	/* A plugin told what it does to a workload. May be NULL. */
+	void (*told)(void *data, const char *owner, uint64_t workload, const char *what,
+		     const char *reason);
+	void *acted_data; /* of both */
 };
 
 enum plugin_state {
@@ -43,7 +46,8 @@ struct plugin_view {
 	const char *name, *description, *path;
 	enum plugin_state state;
 	const char *detail; /* why it is not running, or "" */
-	uint64_t failures, overruns, callbacks, busy_usec, retry_usec;
+	uint64_t failures, overruns, callbacks, busy_usec, longest_usec, retry_usec;
+	uint64_t longest_cpu_usec; /* of one callback, on a CPU; longest_usec is by the clock */
 	size_t sources;
 };
 
@@ -67,6 +71,10 @@ void host_each_description(const struct host *host, uint64_t workload,
 			   void (*fn)(void *data, const char *plugin, const char *key,
 				      const char *value),
 			   void *data);
+#define WORKLOAD_METRIC_LABELS 4u
+/* Those of its series; a container is told by its pod. How many. */
+size_t workload_metric_labels(const struct host *host, const struct berth_workload *view,
+			      struct metric_label labels[WORKLOAD_METRIC_LABELS]);
 /* Take a telemetry pass over all workloads unless fresh. */
 int host_fresh(struct host *host, uint64_t max_age_usec);
 

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "cleanup.h"
+#include "kube/evict.h"
 #include "log.h"
 #include "macro.h"
 #include "source/kubernetes-internal.h"
@@ -168,6 +169,7 @@ static void kubernetes_close(struct kubernetes *self)
 {
 	pods_on_change(pods_of(self), NULL, NULL);
 	kube_events_connect(self->source.context->events, NULL, NULL);
+	kube_evictions_connect(self->source.context->evictions, NULL, NULL);
 	self->retry = sd_event_source_disable_unref(self->retry);
 	self->recount = sd_event_source_disable_unref(self->recount);
 	self->reflector = reflector_free(self->reflector);
@@ -241,10 +243,12 @@ static int open_reflector(struct kubernetes *self)
 /* A kubelet has no API for them. To connect anew forgives an RBAC that said no. */
 static void connect_events(struct kubernetes *self)
 {
-	bool on = self->reflector && self->via == VIA_APISERVER && self->events;
+	bool there = self->reflector && self->via == VIA_APISERVER, on = there && self->events;
 
 	kube_events_connect(self->source.context->events, on ? self->client : NULL,
 			    on ? self->access : NULL);
+	kube_evictions_connect(self->source.context->evictions, there ? self->client : NULL,
+			       there ? self->access : NULL);
 }
 
 static int kubernetes_open(struct kubernetes *self);

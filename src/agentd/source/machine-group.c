@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* machine-group.c - the QEMU process in a machine's group, its threads, and the groups below. */
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -106,11 +107,13 @@ static int groups_look(const struct hierarchy *hierarchy, const char *group,
 	for (size_t i = 0; i < ARRAY_SIZE(order) * ARRAY_SIZE(directories); i++) {
 		const struct hierarchy_mount *mount = &hierarchy->mounts[order[i / 2]];
 
-		if (mount->version == 0)
+		cleanup_close int top = hierarchy_open_root(mount, O_PATH);
+
+		if (top < 0)
 			continue;
 		*below = (struct below){ .directory = directories[i % 2] };
 		(void)snprintf(path, sizeof(path), "%s/%s", group, below->directory);
-		(void)file_each_directory(mount->fd, path, on_group, below);
+		(void)file_each_directory(top, path, on_group, below);
 		if (!below->emulator && below->vcpus.count == 0)
 			continue;
 		ret->has_groups = below->vcpus.count > 0;
@@ -124,7 +127,7 @@ static int groups_look(const struct hierarchy *hierarchy, const char *group,
 }
 
 struct tasks {
-	int proc_fd;
+	int root;
 	pid_t leader;
 	struct numbers vcpus;
 };
@@ -139,9 +142,8 @@ static int on_task(void *data, const char *name)
 
 	if (parse_u64(name, &thread) < 0 || thread > INT32_MAX)
 		return 0;
-	(void)snprintf(path, sizeof(path), "%d/task/%d/comm", (int)tasks->leader, (int)thread);
-	if (file_read(tasks->proc_fd, path, comm, sizeof(comm)) < 0 ||
-	    strncmp(comm, "CPU ", 4) != 0)
+	(void)snprintf(path, sizeof(path), "proc/%d/task/%d/comm", (int)tasks->leader, (int)thread);
+	if (file_read(tasks->root, path, comm, sizeof(comm)) < 0 || strncmp(comm, "CPU ", 4) != 0)
 		return 0;
 	digits = strspn(comm + 4, "0123456789");
 	if (strcmp(comm + 4 + digits, "/KVM") == 0 || strcmp(comm + 4 + digits, "/TCG") == 0)
@@ -157,10 +159,10 @@ static int threads_look(const struct sysroot *root, struct machine_finding *ret)
 
 	if (!tasks)
 		return -ENOMEM;
-	tasks->proc_fd = root->proc;
+	tasks->root = root->root;
 	tasks->leader = ret->leader;
-	(void)snprintf(path, sizeof(path), "%d/task", (int)ret->leader);
-	(void)file_each_directory(root->proc, path, on_task, tasks);
+	(void)snprintf(path, sizeof(path), "proc/%d/task", (int)ret->leader);
+	(void)file_each_directory(root->root, path, on_task, tasks);
 	numbers_sort(&tasks->vcpus);
 	for (size_t i = 0; i < tasks->vcpus.count; i++) {
 		if (i == LIMIT_MACHINE_SHOWN) {
@@ -190,8 +192,8 @@ static int process_look(const struct sysroot *root, pid_t pid, struct machine_fi
 	char name[32];
 	int r;
 
-	(void)snprintf(name, sizeof(name), "%d/cmdline", (int)pid);
-	r = file_read_all(root->proc, name, &text, &size);
+	(void)snprintf(name, sizeof(name), "proc/%d/cmdline", (int)pid);
+	r = file_read_all(root->root, name, &text, &size);
 	if (r < 0 || !machine_cmdline_parse(text, size, &cmdline))
 		return r == -ENOMEM ? r : 0;
 	ret->leader = pid;
@@ -234,16 +236,18 @@ static int leader_find(const struct sysroot *root, const struct hierarchy *hiera
 
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
 		const struct hierarchy_mount *mount = &hierarchy->mounts[order[i]];
+		cleanup_close int top = -EBADF;
 
 		if (mount->version == 0 || mount->same_as != (int)order[i])
 			continue;
+		top = hierarchy_open_root(mount, O_PATH);
 		for (size_t k = 0; k < ARRAY_SIZE(directories); k++) {
 			cleanup_free char *text = NULL;
 			int r;
 
 			(void)snprintf(path, sizeof(path), "%s/%scgroup.procs", group,
 				       directories[k]);
-			r = file_read_all(mount->fd, path, &text, NULL);
+			r = file_read_all(top, path, &text, NULL);
 			if (r == 0)
 				r = procs_look(root, text, ret, ret_vcpus);
 			if (r == -ENOMEM || r > 0)

@@ -92,12 +92,12 @@ static bool process_is_qemu(const struct machine_look *look, pid_t pid)
 	char name[32], comm[64];
 	size_t size = 0;
 
-	(void)snprintf(name, sizeof(name), "%d/comm", (int)pid);
-	if (file_read(look->root->proc, name, comm, sizeof(comm)) < 0 ||
+	(void)snprintf(name, sizeof(name), "proc/%d/comm", (int)pid);
+	if (file_read(look->root->root, name, comm, sizeof(comm)) < 0 ||
 	    !machine_comm_is_qemu(comm))
 		return false;
-	(void)snprintf(name, sizeof(name), "%d/cmdline", (int)pid);
-	return file_read_all(look->root->proc, name, &text, &size) == 0 &&
+	(void)snprintf(name, sizeof(name), "proc/%d/cmdline", (int)pid);
+	return file_read_all(look->root->root, name, &text, &size) == 0 &&
 	       machine_cmdline_parse(text, size, &cmdline);
 }
 
@@ -132,8 +132,8 @@ int machine_look_run(void *data)
 		if (r < 0)
 			return r;
 	}
-	if (!look->walk || look->root->proc < 0)
+	if (!look->walk || look->root->root < 0)
 		return 0;
-	r = file_each_directory(look->root->proc, ".", on_process, look);
+	r = file_each_directory(look->root->root, "proc", on_process, look);
 	return r == -ENOMEM ? r : 0;
 }

@@ -125,9 +125,9 @@ static bool pid_may_stay(const struct alone *look, const char *text, size_t leng
 		return false;
 	if ((pid_t)pid == look->pid)
 		return true;
-	(void)snprintf(name, sizeof(name), "%d/comm", (int)pid);
-	if (file_read(look->root->proc, name, comm, sizeof(comm)) < 0)
-		return faccessat(look->root->proc, name, F_OK, 0) < 0 && errno == ENOENT;
+	(void)snprintf(name, sizeof(name), "proc/%d/comm", (int)pid);
+	if (file_read(look->root->root, name, comm, sizeof(comm)) < 0)
+		return faccessat(look->root->root, name, F_OK, 0) < 0 && errno == ENOENT;
 	return comm_is_helper(comm);
 }
 
@@ -216,11 +216,11 @@ static int path_has_process(int mount_fd, const char *path, pid_t pid)
 	return 0;
 }
 
-static int mount_look(const struct sysroot *root, const struct hierarchy_mount *mount, pid_t pid,
-		      const char *path, char **ret_group)
+static int mount_look(const struct sysroot *root, int mount_fd, pid_t pid, const char *path,
+		      char **ret_group)
 {
 	struct alone look = {
-		.root = root, .mount_fd = mount->fd, .pid = pid, .path = path, .alone = true
+		.root = root, .mount_fd = mount_fd, .pid = pid, .path = path, .alone = true
 	};
 	int r = alone_look(&look);
 
@@ -239,8 +239,8 @@ enum place {
 };
 
 /* path: as the kernel shows it, without the first slash. */
-static int place_find(const struct sysroot *root, const struct hierarchy_mount *mount, pid_t pid,
-		      char *path, char **ret_group)
+static int place_find(const struct sysroot *root, int mount_fd, pid_t pid, char *path,
+		      char **ret_group)
 {
 	bool outside = path_enter(&path);
 	struct machine_scope scope;
@@ -252,11 +252,11 @@ static int place_find(const struct sysroot *root, const struct hierarchy_mount *
 		return PLACE_POD;
 	if (cgroup_path_check(path) < 0)
 		return PLACE_UNKNOWN;
-	path_leave_threads(mount->fd, path);
+	path_leave_threads(mount_fd, path);
 	if (!path[0])
 		return PLACE_NONE;
 	if (outside) {
-		r = path_has_process(mount->fd, path, pid);
+		r = path_has_process(mount_fd, path, pid);
 		if (r <= 0)
 			return r < 0 ? r : PLACE_UNKNOWN;
 	}
@@ -264,7 +264,7 @@ static int place_find(const struct sysroot *root, const struct hierarchy_mount *
 		*ret_group = strndup(path, scope.length);
 		return *ret_group ? PLACE_MACHINE : -ENOMEM;
 	}
-	r = mount_look(root, mount, pid, path, ret_group);
+	r = mount_look(root, mount_fd, pid, path, ret_group);
 	if (r < 0)
 		return r;
 	return r > 0 ? PLACE_MACHINE : PLACE_SHARED;
@@ -281,21 +281,23 @@ int machine_process_group(const struct sysroot *root, const struct hierarchy *hi
 
 	*ret_group = NULL;
 	*ret_shared = false;
-	(void)snprintf(name, sizeof(name), "%d/cgroup", (int)pid);
+	(void)snprintf(name, sizeof(name), "proc/%d/cgroup", (int)pid);
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
 		const struct hierarchy_mount *mount = &hierarchy->mounts[order[i]];
+		cleanup_close int top = -EBADF;
 		cleanup_free char *text = NULL;
 		char *path;
 
 		if (mount->version == 0 || mount->same_as != (int)order[i])
 			continue;
-		r = file_read_all(root->proc, name, &text, NULL);
+		r = file_read_all(root->root, name, &text, NULL);
 		if (r < 0)
 			return r == -ENOMEM ? r : 0; /* it ended */
 		path = path_find(text, mount->version, order[i]);
 		if (!path)
 			continue;
-		r = place_find(root, mount, pid, path, ret_group);
+		top = hierarchy_open_root(mount, O_PATH);
+		r = place_find(root, top, pid, path, ret_group);
 		if (r < 0)
 			return r;
 		if (r == PLACE_POD || r == PLACE_MACHINE)

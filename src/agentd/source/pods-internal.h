@@ -51,7 +51,7 @@ struct tree_group {
 
 /* The thread has it while it writes. */
 struct store_job {
-	int fd;
+	const char *dir;
 	char saved[32];
 	size_t count, written;
 	struct {
@@ -61,7 +61,7 @@ struct store_job {
 };
 
 struct pods_store {
-	int fd; /* of the state directory; -EBADF: nothing is kept */
+	const char *dir; /* NULL: nothing is kept */
 	sd_event_source *timer;
 	struct worker_pool *pool;
 	struct store_job *job; /* that is being written */
@@ -111,6 +111,8 @@ void pods_publish(struct pods *pods, const struct tree_pod *pod);
 /* ---- pods-store.c ---- */
 
 void pods_store_changed(struct pods *pods);
+/* The state directory, which is opened when something is read or written: that is seldom. */
+int pods_store_open(const char *dir);
 /* Write what is not written, now. */
 void pods_store_done(struct pods *pods);
 

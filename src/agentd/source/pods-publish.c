@@ -116,6 +116,7 @@ static void record_pod(const struct known_pod *known, const struct kube_cgroup *
 		 *pod->qos_class ? pod->qos_class : class_name(parsed->qos_class));
 	if (pod->host_network)
 		fact_add(facts, key_net, "true");
+	record->ending = known->gone || pod->deleting;
 	if (known->gone)
 		fact_add(facts, key_deleted, "yes, but its groups are still there");
 	else if (pod->deleting)

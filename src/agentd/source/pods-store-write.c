@@ -102,27 +102,27 @@ static int store_write_all(int fd, struct store_job *job)
 int pods_store_write(void *data)
 {
 	struct store_job *job = data;
-	cleanup_close int directory = -EBADF, fd = -EBADF;
+	cleanup_close int directory = pods_store_open(job->dir), fd = -EBADF;
 	int r;
 
+	if (directory < 0)
+		return directory;
 	/* Of a write that was cut short. */
-	(void)unlinkat(job->fd, STORE_TEMPORARY, 0);
-	fd = openat(job->fd, STORE_TEMPORARY,
+	(void)unlinkat(directory, STORE_TEMPORARY, 0);
+	fd = openat(directory, STORE_TEMPORARY,
 		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
 	if (fd < 0)
 		return -errno;
 	r = store_write_all(fd, job);
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
-	if (r == 0 && renameat(job->fd, STORE_TEMPORARY, job->fd, STORE_FILE) < 0)
+	if (r == 0 && renameat(directory, STORE_TEMPORARY, directory, STORE_FILE) < 0)
 		r = -errno;
 	if (r < 0) {
-		(void)unlinkat(job->fd, STORE_TEMPORARY, 0);
+		(void)unlinkat(directory, STORE_TEMPORARY, 0);
 		return r;
 	}
 	/* The file is whole without it; only which of the two is there after a power cut is not. */
-	directory = openat(job->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (directory >= 0)
-		(void)fsync(directory);
+	(void)fsync(directory);
 	return 0;
 }

@@ -31,7 +31,7 @@ static struct store_job *store_job_new(struct pods *pods)
 
 	if (!job)
 		return NULL;
-	job->fd = pods->store.fd;
+	job->dir = pods->store.dir;
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	if (gmtime_r(&now.tv_sec, &fields))
 		(void)strftime(job->saved, sizeof(job->saved), "%Y-%m-%dT%H:%M:%SZ", &fields);
@@ -75,7 +75,7 @@ static void store_arm(struct pods *pods)
 void pods_store_changed(struct pods *pods)
 {
 	pods->store.unsaved = true;
-	if (pods->store.fd >= 0)
+	if (pods->store.dir)
 		store_arm(pods);
 }
 
@@ -174,7 +174,7 @@ void pods_store_done(struct pods *pods)
 	}
 	store->pool = worker_pool_free(store->pool);
 	store->timer = sd_event_source_disable_unref(store->timer);
-	if (store->fd < 0 || !(store->unsaved || store->newer))
+	if (!store->dir || !(store->unsaved || store->newer))
 		return;
 	job = store_job_new(pods);
 	store_written(pods, job ? pods_store_write(job) : -ENOMEM);
@@ -260,12 +260,19 @@ static int store_read(struct pods *pods, FILE *file)
 	return ended ? result : -EBADMSG;
 }
 
-static int store_open(const struct pods_store *store, FILE **ret)
+int pods_store_open(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int store_open(int directory, FILE **ret)
 {
 	cleanup_close int fd = -EBADF;
 	struct stat st;
 
-	fd = openat(store->fd, STORE_FILE,
+	fd = openat(directory, STORE_FILE,
 		    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;
@@ -282,12 +289,14 @@ static int store_open(const struct pods_store *store, FILE **ret)
 
 int pods_load(struct pods *pods)
 {
+	cleanup_close int directory = -EBADF;
 	cleanup_fclose FILE *file = NULL;
 	int r;
 
-	if (pods->store.fd < 0)
+	if (!pods->store.dir)
 		return 0;
-	r = store_open(&pods->store, &file);
+	directory = pods_store_open(pods->store.dir);
+	r = directory < 0 ? directory : store_open(directory, &file);
 	if (r == -ENOENT)
 		return 0;
 	if (r == 0)
@@ -295,7 +304,7 @@ int pods_load(struct pods *pods)
 	if (r == -ENOMEM)
 		return r;
 	if (r == -EBADMSG) {
-		if (renameat(pods->store.fd, STORE_FILE, pods->store.fd, STORE_DAMAGED) < 0)
+		if (renameat(directory, STORE_FILE, directory, STORE_DAMAGED) < 0)
 			r = -errno;
 		log_warning("'" STORE_FILE "' in the state directory is damaged: %zu pods of it "
 			    "could be read; %s",

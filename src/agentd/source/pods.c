@@ -8,7 +8,7 @@
 #include "log.h"
 #include "source/pods-internal.h"
 
-int pods_new(sd_event *event, struct registry *registry, int state_fd, struct pods **ret)
+int pods_new(sd_event *event, struct registry *registry, const char *state_dir, struct pods **ret)
 {
 	struct pods *pods = calloc(1, sizeof(*pods));
 
@@ -16,7 +16,7 @@ int pods_new(sd_event *event, struct registry *registry, int state_fd, struct po
 		return -ENOMEM;
 	pods->event = sd_event_ref(event);
 	pods->registry = registry;
-	pods->store.fd = state_fd;
+	pods->store.dir = state_dir;
 	*ret = pods;
 	return 0;
 }

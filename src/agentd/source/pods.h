@@ -36,8 +36,8 @@ struct pods_stats {
 	size_t groups;     /* of pods and containers, in the registry */
 };
 
-/* state_fd: of the state directory, or -EBADF: nothing is kept. Borrowed, as the others. */
-int pods_new(sd_event *event, struct registry *registry, int state_fd, struct pods **ret);
+/* NULL for the state directory: nothing is kept. Borrowed, as the others. */
+int pods_new(sd_event *event, struct registry *registry, const char *state_dir, struct pods **ret);
 struct pods *pods_free(struct pods *pods); /* saves what is not saved; drops nothing */
 
 /* Read the last known good, before the sources start. A file that is damaged is set aside with a

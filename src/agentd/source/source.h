@@ -13,6 +13,7 @@
 #include "workload/registry.h"
 
 struct kube_events;
+struct kube_evictions;
 struct pods;
 
 enum source_state {
@@ -29,6 +30,7 @@ struct source_context {
 	struct registry *registry;
 	struct pods *pods;          /* fed by kubernetes and kubepods; never NULL in the daemon */
 	struct kube_events *events; /* connected by kubernetes; may be NULL */
+	struct kube_evictions *evictions; /* the same */
 	/* A source has taken in all at once what it will only be told changes of now. May be NULL.
 	 */
 	void (*settled)(void *data);

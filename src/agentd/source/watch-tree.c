@@ -125,15 +125,16 @@ static int node_watch(struct watch_tree *tree, struct node *node, size_t mount)
 {
 	/* inotify takes no directory fd, and the mount may be below a sysroot: this way leads to it
 	 * from the fd. */
-	char path[sizeof("/proc/self/fd/2147483647/./") + CGROUP_PATH_MAX];
+	char path[sizeof("/proc/self/fd/2147483647/./") + HIERARCHY_PATH_MAX];
+	const struct hierarchy_mount *place = &tree->hierarchy->mounts[tree->mounts[mount]];
 	int watch, r;
 
 	if (tree->fd < 0) {
 		tree->incomplete = true;
 		return 0;
 	}
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/./%s",
-		       tree->hierarchy->mounts[tree->mounts[mount]].fd, node->path);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/./%s%s", place->fd, place->dir,
+		       node->path);
 	watch = inotify_add_watch(tree->fd, path, WATCH_MASK);
 	if (watch < 0) {
 		r = -errno;
@@ -182,19 +183,19 @@ static int child_look(void *data, const char *name)
 static int node_list(struct watch_tree *tree, const char *path, size_t mount)
 {
 	/* The node may be forgotten while its children are looked at. */
-	char copy[CGROUP_PATH_MAX];
-	struct listing listing = { .tree = tree, .path = copy };
+	char copy[HIERARCHY_PATH_MAX];
+	const struct hierarchy_mount *place = &tree->hierarchy->mounts[tree->mounts[mount]];
+	struct listing listing = { .tree = tree, .path = copy + strlen(place->dir) };
 	int r;
 
-	memcpy(copy, path, strlen(path) + 1);
-	r = file_each_directory(tree->hierarchy->mounts[tree->mounts[mount]].fd,
-				copy[0] ? copy : ".", child_look, &listing);
+	(void)snprintf(copy, sizeof(copy), "%s%s", place->dir, path);
+	r = file_each_directory(place->fd, copy[0] ? copy : ".", child_look, &listing);
 	if (r == -ENOMEM || r == 0)
 		return r;
 	if (r != -ENOENT && r != -ENODEV) {
 		tree->errors++;
 		tree->incomplete = tree->blind = true;
-		log_debug("cannot list '%s': %s", copy, strerrordesc_np(-r));
+		log_debug("cannot list '%s': %s", listing.path, strerrordesc_np(-r));
 	}
 	return 0;
 }

@@ -45,14 +45,14 @@ static int stat_parse(char *line, uint64_t clock_ticks, struct snapshot_node *no
 	return 0;
 }
 
-static int stat_read(int proc, uint64_t clock_ticks, struct snapshot_node *node)
+static int stat_read(int root, uint64_t clock_ticks, struct snapshot_node *node)
 {
 	cleanup_free char *text = NULL;
 	unsigned int cpus = 0;
 	char *save = NULL;
 	int r;
 
-	r = file_read_all(proc, "stat", &text, NULL);
+	r = file_read_all(root, "proc/stat", &text, NULL);
 	if (r < 0)
 		return r;
 	for (char *line = strtok_r(text, "\n", &save); line && strncmp(line, "cpu", 3) == 0;
@@ -87,13 +87,13 @@ static int meminfo_parse(const char *text, const char *key, uint64_t *ret)
 	return 0;
 }
 
-static int meminfo_read(int proc, struct snapshot_node *node)
+static int meminfo_read(int root, struct snapshot_node *node)
 {
 	char text[MEMINFO_TEXT];
 	uint64_t total, available;
 	int r;
 
-	r = file_read(proc, "meminfo", text, sizeof(text));
+	r = file_read(root, "proc/meminfo", text, sizeof(text));
 	if (r < 0)
 		return r;
 	r = meminfo_parse(text, "MemTotal:", &total);
@@ -104,13 +104,19 @@ static int meminfo_read(int proc, struct snapshot_node *node)
 		return r;
 	node->memory_total_bytes = total;
 	node->memory_available_bytes = available;
+	/* A kernel without swap has no lines of it. */
+	if (meminfo_parse(text, "MemFree:", &node->memory_free_bytes) < 0)
+		node->memory_free_bytes = 0;
+	if (meminfo_parse(text, "SwapTotal:", &node->swap_total_bytes) < 0 ||
+	    meminfo_parse(text, "SwapFree:", &node->swap_free_bytes) < 0)
+		node->swap_total_bytes = node->swap_free_bytes = 0;
 	return 0;
 }
 
-static int pressure_read(int proc, const char *name, struct psi *psi)
+static int pressure_read(int root, const char *name, struct psi *psi)
 {
 	char text[PSI_TEXT];
-	int r = file_read(proc, name, text, sizeof(text));
+	int r = file_read(root, name, text, sizeof(text));
 
 	return r < 0 ? r : psi_parse(text, psi);
 }
@@ -121,22 +127,22 @@ unsigned int node_read(const struct sysroot *root, uint64_t clock_ticks, struct 
 		const char *name;
 		struct psi *psi;
 	} pressures[] = {
-		{ "pressure/cpu", &node->cpu },
-		{ "pressure/memory", &node->memory },
-		{ "pressure/io", &node->io },
+		{ "proc/pressure/cpu", &node->cpu },
+		{ "proc/pressure/memory", &node->memory },
+		{ "proc/pressure/io", &node->io },
 	};
 	unsigned int errors = 0;
 	int r;
 
-	if (root->proc < 0)
+	if (root->root < 0)
 		return 0;
-	r = stat_read(root->proc, clock_ticks, node);
+	r = stat_read(root->root, clock_ticks, node);
 	errors += r < 0 && r != -ENOENT;
-	r = meminfo_read(root->proc, node);
+	r = meminfo_read(root->root, node);
 	errors += r < 0 && r != -ENOENT;
 	node->has_psi = true;
 	for (size_t i = 0; i < ARRAY_SIZE(pressures); i++) {
-		r = pressure_read(root->proc, pressures[i].name, pressures[i].psi);
+		r = pressure_read(root->root, pressures[i].name, pressures[i].psi);
 		/* psi=0 on the command line: the file is there and refuses to be opened. */
 		errors += r < 0 && r != -ENOENT && r != -EOPNOTSUPP;
 		node->has_psi &= r >= 0;

@@ -12,7 +12,8 @@
 #include "list.h"
 #include "macro.h"
 
-#define POOL_STACK_BYTES ((size_t)64 * 1024)
+/* libbpf and the lines that it logs take the most. What nobody touches costs nothing. */
+#define POOL_STACK_BYTES ((size_t)256 * 1024)
 #define POOL_IDLE_SEC    10
 
 enum thread_state {
@@ -36,8 +37,9 @@ struct pool_job {
 };
 
 struct worker_pool {
+	sd_event *event;
 	sd_event_source *source;
-	int event_fd;
+	int event_fd; /* -EBADF: no thread lives */
 	unsigned int thread_limit, queue_limit;
 
 	pthread_mutex_t lock; /* all that follows */
@@ -70,11 +72,11 @@ static void *pool_thread_run(void *argument)
 {
 	struct pool_thread *thread = argument;
 	struct worker_pool *pool = thread->pool;
+	const uint64_t one = 1;
 
 	(void)pthread_mutex_lock(&pool->lock);
 	while (pool_wait(pool)) {
 		struct pool_job *job = list_entry(pool->queue.next, struct pool_job, link);
-		uint64_t one = 1;
 		int result;
 
 		list_unlink(&job->link);
@@ -95,6 +97,9 @@ static void *pool_thread_run(void *argument)
 	}
 	thread->state = THREAD_ENDED;
 	pool->lives--;
+	/* For all of them to be joined and the eventfd closed. */
+	if (pool->lives == 0)
+		(void)!write(pool->event_fd, &one, sizeof(one));
 	(void)pthread_mutex_unlock(&pool->lock);
 	return NULL;
 }
@@ -122,6 +127,37 @@ static bool pool_next_finished(struct worker_pool *pool, struct pool_job *ret)
 	return any;
 }
 
+static void threads_join_ended(struct worker_pool *pool)
+{
+	for (unsigned int i = 0; i < pool->thread_limit; i++) {
+		struct pool_thread *thread = &pool->threads[i];
+
+		if (thread->state != THREAD_ENDED)
+			continue;
+		/* It only has to unlock and return. */
+		(void)pthread_join(thread->id, NULL);
+		thread->state = THREAD_NONE;
+		thread->pool = NULL;
+	}
+}
+
+static void pool_close(struct worker_pool *pool)
+{
+	pool->source = sd_event_source_disable_unref(pool->source);
+	pool->event_fd = close_keep_errno(pool->event_fd);
+}
+
+/* Nobody is left who could write to it. */
+static void pool_rest(struct worker_pool *pool)
+{
+	(void)pthread_mutex_lock(&pool->lock);
+	if (pool->lives == 0 && list_is_empty(&pool->finished)) {
+		threads_join_ended(pool);
+		pool_close(pool);
+	}
+	(void)pthread_mutex_unlock(&pool->lock);
+}
+
 static int on_finished(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct worker_pool *pool = data;
@@ -137,6 +173,28 @@ static int on_finished(sd_event_source *source, int fd, uint32_t events, void *d
 	while (pool_next_finished(pool, &job))
 		if (job.done)
 			job.done(job.data, job.job, job.result);
+	pool_rest(pool);
+	return 0;
+}
+
+static int pool_open(struct worker_pool *pool)
+{
+	int r;
+
+	if (pool->event_fd >= 0)
+		return 0;
+	pool->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (pool->event_fd < 0) {
+		r = -errno;
+		pool->event_fd = -EBADF;
+		return r;
+	}
+	r = sd_event_add_io(pool->event, &pool->source, pool->event_fd, EPOLLIN, on_finished, pool);
+	if (r < 0) {
+		pool_close(pool);
+		return r;
+	}
+	(void)sd_event_source_set_description(pool->source, "worker-pool");
 	return 0;
 }
 
@@ -175,19 +233,14 @@ int worker_pool_new(sd_event *event, unsigned int threads, unsigned int queue_li
 	list_init(&pool->running);
 	list_init(&pool->finished);
 	list_init(&pool->spare);
+	pool->event = sd_event_ref(event);
+	pool->event_fd = -EBADF;
 	r = pool_init_locks(pool);
-	pool->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (pool->event_fd < 0)
-		return -errno;
 	if (r < 0)
 		return r;
 	pool->jobs = calloc((size_t)queue_limit + threads, sizeof(*pool->jobs));
 	if (!pool->jobs)
 		return -ENOMEM;
-	r = sd_event_add_io(event, &pool->source, pool->event_fd, EPOLLIN, on_finished, pool);
-	if (r < 0)
-		return r;
-	(void)sd_event_source_set_description(pool->source, "worker-pool");
 	*ret = TAKE_PTR(pool);
 	return 0;
 }
@@ -204,8 +257,8 @@ struct worker_pool *worker_pool_free(struct worker_pool *pool)
 	for (unsigned int i = 0; i < pool->thread_limit; i++)
 		if (pool->threads[i].pool)
 			(void)pthread_join(pool->threads[i].id, NULL);
-	sd_event_source_disable_unref(pool->source);
-	(void)close_keep_errno(pool->event_fd);
+	pool_close(pool);
+	sd_event_unref(pool->event);
 	(void)pthread_cond_destroy(&pool->work);
 	(void)pthread_cond_destroy(&pool->ended);
 	(void)pthread_mutex_destroy(&pool->lock);
@@ -240,16 +293,13 @@ static int thread_create(struct pool_thread *thread)
 /* With the lock held. */
 static int pool_start_thread(struct worker_pool *pool)
 {
+	threads_join_ended(pool);
 	for (unsigned int i = 0; i < pool->thread_limit; i++) {
 		struct pool_thread *thread = &pool->threads[i];
 		int r;
 
 		if (thread->state == THREAD_LIVES)
 			continue;
-		if (thread->state == THREAD_ENDED)
-			/* It only has to unlock and return. */
-			(void)pthread_join(thread->id, NULL);
-		thread->state = THREAD_NONE;
 		thread->pool = pool;
 		r = thread_create(thread);
 		if (r < 0) {
@@ -299,7 +349,9 @@ int worker_pool_add(struct worker_pool *pool, int (*fn)(void *job),
 	int r;
 
 	(void)pthread_mutex_lock(&pool->lock);
-	r = pool_make_room(pool);
+	r = pool_open(pool);
+	if (r == 0)
+		r = pool_make_room(pool);
 	entry = r == 0 ? job_take(pool) : NULL;
 	if (entry) {
 		*entry = (struct pool_job){ .fn = fn, .done = done, .job = job, .data = data };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pool.h - the bounded pool for what blocks. Threads start with the first job and end after a while
- * of none; results come back to the loop by an eventfd. Also used by the slow writer.
+ * of none; results come back to the loop by an eventfd, which is there while they are. Also used by
+ * the slow writer.
  */
 #pragma once
 
@@ -13,7 +14,8 @@ int worker_pool_new(sd_event *event, unsigned int threads, unsigned int queue_li
 		    struct worker_pool **ret);
 /* Waits for running jobs; queued ones are dropped without done(). */
 struct worker_pool *worker_pool_free(struct worker_pool *pool);
-/* fn(job) on a thread, then done(data, job, result) on the loop. -EAGAIN: the queue is full. */
+/* fn(job) on a thread, then done(data, job, result) on the loop. -EAGAIN: the queue is full;
+ * -EMFILE, -ENFILE: no thread lives, and there is no fd to start one with. */
 int worker_pool_add(struct worker_pool *pool, int (*fn)(void *job),
 		    void (*done)(void *data, void *job, int result), void *job, void *data);
 /* This job's done() will not be called: it is dropped from the queue, or waited for while it runs.

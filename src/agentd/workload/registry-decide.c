@@ -27,7 +27,8 @@ static struct berth_workload view_of(const struct registry *registry,
 		.cgroup = workload->cgroup->path,
 		.qos = decision->level,
 		.flags = (decision->ignore ? WORKLOAD_IGNORED : 0u) |
-			 (decision->explain ? WORKLOAD_EXPLAIN : 0u),
+			 (decision->explain ? WORKLOAD_EXPLAIN : 0u) |
+			 (record->ending ? WORKLOAD_ENDING : 0u),
 		.cpu_request_milli = record->cpu_request_milli ? record->cpu_request_milli
 							       : decision->cpu_request_milli,
 		.cpu_limit_milli = record->cpu_limit_milli,

@@ -139,7 +139,8 @@ bool word_says(const struct word *word, const struct workload_record *record)
 	       text_equal(said->parent_cgroup, record->parent_cgroup) &&
 	       text_equal(said->uid, record->uid) && text_equal(said->alias, record->alias) &&
 	       text_equal(said->via, record->via) && said->stale == record->stale &&
-	       said->inherits == record->inherits && said->leader == record->leader &&
+	       said->ending == record->ending && said->inherits == record->inherits &&
+	       said->leader == record->leader &&
 	       labels_equal(said->facts, said->fact_count, record->facts, record->fact_count) &&
 	       said->cpu_request_milli == record->cpu_request_milli &&
 	       said->cpu_limit_milli == record->cpu_limit_milli &&

@@ -30,6 +30,7 @@ struct workload_record {
 			      "kubelet", "cgroup tree", "last known good", "machined", "scope name",
 			      "command line"; NULL: the source */
 	bool stale;        /* from before the daemon started, and nobody confirmed it yet */
+	bool ending;       /* a pod: it is being deleted, and has its grace period */
 	bool inherits;     /* a container: its level is its parent's, whatever that is */
 	pid_t leader;      /* of a machine: the process that it runs in; 0: none */
 	const struct label *facts; /* what else explain shows: "phase", "vcpus"; LIMIT_FACTS */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * colocation.c - offline work keeps out of the way of online work. For every workload: decide what
- * it is to get (cpu-priority.c, memory-priority.c), claim that, unclaim the rest. Level triggered:
- * a decision looks at what is, not at what changed.
+ * colocation.c - offline work keeps out of the way of online work. What it does is done by services
+ * (services.c); here they are started, asked about every workload, and stopped. Level triggered: a
+ * decision looks at what is, not at what changed.
  */
 #include "colocation.h"
 
@@ -11,83 +11,31 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
-#include <unistd.h>
 
-#include "cleanup.h"
 #include "macro.h"
+#include "service.h"
 
 #define DEPTH_MAX 64 /* far beyond any nesting of cgroups */
 
 struct colocation {
 	struct agent *agent;
-	const struct colocation_config *config;
-	struct colocation_host host;
-	bool memcg_qos_claimed;
+	void *states[SERVICES]; /* NULL: it could not start */
 	int depth; /* below the workload that changed, while those below it are decided again */
+	enum service_id asked; /* the one that colocation_decide_service() is about */
 };
 
-/* Every knob that this plugin ever claims of a workload: what is not wanted is unclaimed. */
-static const enum knob cpu_knobs[] = {
-	KNOB_CPU_QOS_LEVEL, KNOB_CPU_IDLE, KNOB_CPU_WEIGHT, KNOB_CPU_QUOTA_USEC, KNOB_CORE_SCHED,
-};
-static const enum knob memory_knobs[] = {
-	KNOB_MEMORY_QOS_LEVEL,
-	KNOB_MEMORY_MIN_BYTES,
-	KNOB_MEMORY_LOW_BYTES,
-	KNOB_OOM_SCORE_ADJ,
-};
+#define foreach_service(service, state, self)          \
+	for (unsigned int i_ = 0; i_ < SERVICES; i_++) \
+		if ((service = &colocation_services[i_], state = (self)->states[i_]) != NULL)
 
-static struct berth_target target_of(const struct berth_workload *workload)
+void *service_state(void *self, enum service_id id)
 {
-	return (struct berth_target){ .kind = TARGET_WORKLOAD, .id = workload->id };
+	return ((struct colocation *)self)->states[id];
 }
 
-static bool colocation_wants_switch(const struct colocation *self)
-{
-	return self->config->memory_enabled && self->host.memory.way == WAY_VENDOR;
-}
-
-static void colocation_probe(struct colocation *self)
-{
-	struct agent *agent = self->agent;
-	const struct agent_api *api = agent->api;
-	struct berth_target host = { .kind = TARGET_HOST };
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-	way_choose_cpu(agent, self->config, &self->host.cpu);
-	way_choose_memory(agent, self->config, &self->host.memory);
-	self->host.cpus = cpus > 0 ? (unsigned int)cpus : 1;
-	self->host.has_oom_score_adj = api->knob_available(agent, KNOB_OOM_SCORE_ADJ, NULL) > 0;
-	self->host.has_core_sched = api->knob_available(agent, KNOB_CORE_SCHED, NULL) > 0;
-	self->host.has_memory_low = api->knob_available(agent, KNOB_MEMORY_LOW_BYTES, NULL) > 0;
-	self->host.has_memory_min = api->knob_available(agent, KNOB_MEMORY_MIN_BYTES, NULL) > 0;
-	api->describe(agent, 0, "cpu", self->config->cpu_enabled ? self->host.cpu.detail : "off");
-	api->describe(agent, 0, "memory",
-		      self->config->memory_enabled ? self->host.memory.detail : "off");
-
-	/* Once for all and before any level: the kernel refuses levels without it. */
-	if (colocation_wants_switch(self)) {
-		struct knob_value on = { .number = 1 };
-
-		self->memcg_qos_claimed = api->claim(agent, host, KNOB_MEMCG_QOS_ENABLE, &on, 0,
-						     "memory.qos_level needs it") >= 0;
-	}
-}
-
-/* After the last level: turning the switch off resets every memory.qos_level to 0 and from then on
- * the file answers EACCES (openEuler mm/memcontrol.c), so that no level could be put back. */
-static void colocation_release_switch(struct colocation *self)
-{
-	struct berth_target host = { .kind = TARGET_HOST };
-
-	if (!self->memcg_qos_claimed)
-		return;
-	self->agent->api->unclaim(self->agent, host, KNOB_MEMCG_QOS_ENABLE);
-	self->memcg_qos_claimed = false;
-}
-
-/* Is a workload above this one offline? Vendor kernels pass levels down and refuse the child. */
-static bool parent_is_offline(struct colocation *self, const struct berth_workload *workload)
+/* Is a workload above this one offline? Vendor kernels pass levels down and refuse the
+ * child. */
+static bool parent_is_offline(const struct colocation *self, const struct berth_workload *workload)
 {
 	uint64_t id = workload->parent;
 
@@ -103,63 +51,77 @@ static bool parent_is_offline(struct colocation *self, const struct berth_worklo
 	return false;
 }
 
-static void colocation_claim(struct colocation *self, const struct berth_workload *workload,
-			     const struct wants *wants, const enum knob *knobs, size_t count,
-			     const char *key)
+static bool is_below_offline(const struct colocation *self, const struct berth_workload *workload)
 {
-	struct agent *agent = self->agent;
-	char why[sizeof(wants->why) + 64];
-
-	(void)snprintf(why, sizeof(why), "%s", wants->why);
-	for (size_t i = 0; i < count; i++)
-		if (!wants_has(wants, knobs[i]))
-			agent->api->unclaim(agent, target_of(workload), knobs[i]);
-	for (size_t i = 0; i < wants->count; i++) {
-		struct knob_value value = { .number = wants->items[i].number };
-		int r = agent->api->claim(agent, target_of(workload), wants->items[i].knob, &value,
-					  0, wants->why);
-
-		/* -ENOENT: it went in the meantime. The rest is for people: what was wanted and why
-		 * it cannot be is in explain; other knobs of the workload go on. */
-		if (r < 0 && r != -ENOENT) {
-			(void)snprintf(why, sizeof(why), "%s (refused: %s)", wants->why,
-				       strerror(-r));
-			if (workload->flags & WORKLOAD_EXPLAIN)
-				agent->api->log(agent, LOG_INFO, "%s: %s: %s", workload->name, key,
-						why);
-		}
-	}
-	agent->api->describe(agent, workload->id, key, why);
+	return !(workload->flags & WORKLOAD_IGNORED) && parent_is_offline(self, workload);
 }
 
 static void colocation_decide(struct colocation *self, const struct berth_workload *workload)
 {
-	struct wants wants = { .why = "left alone: berth/ignore" };
-	bool ignored = workload->flags & WORKLOAD_IGNORED;
-	bool below_offline = !ignored && parent_is_offline(self, workload);
+	bool below_offline = is_below_offline(self, workload);
+	const struct service *service;
+	void *state;
 
-	if (!ignored)
-		cpu_decide(self->config, &self->host, workload, below_offline, &wants);
-	colocation_claim(self, workload, &wants, cpu_knobs, ARRAY_SIZE(cpu_knobs), "cpu");
-	if (!ignored)
-		memory_decide(self->config, &self->host, workload, below_offline, &wants);
-	colocation_claim(self, workload, &wants, memory_knobs, ARRAY_SIZE(memory_knobs), "memory");
-	if (workload->flags & WORKLOAD_EXPLAIN)
-		self->agent->api->log(self->agent, LOG_INFO, "%s is %d: memory: %s", workload->name,
-				      (int)workload->qos, wants.why);
+	foreach_service(service, state, self) if (service->decide)
+		service->decide(state, workload, below_offline);
 }
 
-static void colocation_decide_each(void *data, const struct berth_workload *workload)
+static void colocation_decide_each(void *self, const struct berth_workload *workload)
 {
-	colocation_decide(data, workload);
+	colocation_decide(self, workload);
 }
 
 static void colocation_decide_all(struct colocation *self)
 {
-	colocation_probe(self);
+	const struct service *service;
+	void *state;
+
 	self->agent->api->each_workload(self->agent, colocation_decide_each);
-	if (!colocation_wants_switch(self))
-		colocation_release_switch(self);
+	foreach_service(service, state, self) if (service->decided) service->decided(state);
+}
+
+static void service_decide_each(void *self, const struct berth_workload *workload)
+{
+	const struct colocation *colocation = self;
+	enum service_id id = colocation->asked;
+
+	colocation_services[id].decide(colocation->states[id], workload,
+				       is_below_offline(colocation, workload));
+}
+
+void colocation_decide_service(void *self, enum service_id id)
+{
+	struct colocation *colocation = self;
+
+	if (!colocation->states[id] || !colocation_services[id].decide)
+		return;
+	colocation->asked = id;
+	colocation->agent->api->each_workload(colocation->agent, service_decide_each);
+	if (colocation_services[id].decided)
+		colocation_services[id].decided(colocation->states[id]);
+}
+
+static int colocation_check(const void *config, struct berth_error *reterr)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < SERVICES && r >= 0; i++)
+		if (colocation_services[i].check)
+			r = colocation_services[i].check(config, reterr);
+	return r;
+}
+
+/* The rest of the plugin goes on without it. */
+static void service_failed(struct colocation *self, const struct service *service, bool runs,
+			   int error)
+{
+	char text[160];
+
+	(void)snprintf(text, sizeof(text), "%s: %s",
+		       runs ? "not as the policy says" : "off: it could not start",
+		       strerror(-error));
+	self->agent->api->describe(self->agent, 0, service->name, text);
+	self->agent->api->log(self->agent, LOG_ERR, "%s is %s", service->name, text);
 }
 
 static int colocation_start(struct agent *agent, const void *config, void **ret_self)
@@ -169,27 +131,49 @@ static int colocation_start(struct agent *agent, const void *config, void **ret_
 	if (!self)
 		return -ENOMEM;
 	self->agent = agent;
-	self->config = config;
-	colocation_probe(self);
+	for (size_t i = 0; i < SERVICES; i++) {
+		const struct service *service = &colocation_services[i];
+		int r = service->start(agent, self, config, &self->states[i]);
+
+		if (r < 0)
+			service_failed(self, service, self->states[i] != NULL, r);
+	}
 	*ret_self = self;
 	return 0;
 }
 
+/* One that could not start before gets another chance. */
 static int colocation_apply(void *data, const void *config)
 {
 	struct colocation *self = data;
 
-	self->config = config;
+	for (size_t i = 0; i < SERVICES; i++) {
+		const struct service *service = &colocation_services[i];
+		int r = 0;
+
+		if (!self->states[i])
+			r = service->start(self->agent, self, config, &self->states[i]);
+		else if (service->apply)
+			r = service->apply(self->states[i], config);
+		if (r < 0)
+			service_failed(self, service, self->states[i] != NULL, r);
+	}
 	colocation_decide_all(self);
 	return 0;
 }
 
 static void colocation_capabilities(void *data)
 {
-	colocation_decide_all(data);
+	struct colocation *self = data;
+	const struct service *service;
+	void *state;
+
+	foreach_service(service, state, self) if (service->probe) service->probe(state);
+	colocation_decide_all(self);
 }
 
-/* Below the one that changed, however deep: the kernel passes a level on to all of them. */
+/* Below the one that changed, however deep: the kernel passes a level on to all of them, and
+ * containers go by what their pod is. */
 static void colocation_decide_below(void *data, const struct berth_workload *workload)
 {
 	struct colocation *self = data;
@@ -206,33 +190,28 @@ static void colocation_decide_below(void *data, const struct berth_workload *wor
 static void colocation_workload(void *data, const struct workload_event *event)
 {
 	struct colocation *self = data;
+	const struct service *service;
+	void *state;
 
-	/* The host drops claims and descriptions of one that is gone. */
-	if (event->change == WORKLOAD_REMOVED)
+	if (event->change == WORKLOAD_REMOVED) {
+		/* The host drops claims and descriptions of one that is gone. */
+		foreach_service(service, state, self) if (service->workload)
+			service->workload(state, event);
 		return;
+	}
 	colocation_decide(self, event->workload);
-	/* The vendor's knobs are inherited, and containers go by the cpu.idle of their pod. */
-	if (event->change == WORKLOAD_UPDATED &&
-	    (self->host.cpu.way == WAY_VENDOR || self->host.cpu.way == WAY_UPSTREAM ||
-	     self->host.memory.way == WAY_VENDOR))
+	if (event->change == WORKLOAD_UPDATED)
 		self->agent->api->each_child(self->agent, event->workload->id,
 					     colocation_decide_below);
-}
-
-static void colocation_forget_level(void *data, const struct berth_workload *workload)
-{
-	const struct colocation *self = data;
-
-	self->agent->api->unclaim(self->agent, target_of(workload), KNOB_MEMORY_QOS_LEVEL);
 }
 
 static void colocation_stop(void *data)
 {
 	struct colocation *self = data;
 
-	if (self->memcg_qos_claimed)
-		self->agent->api->each_workload(self->agent, colocation_forget_level);
-	colocation_release_switch(self);
+	for (size_t i = SERVICES; i-- > 0;)
+		if (self->states[i] && colocation_services[i].stop)
+			colocation_services[i].stop(self->states[i]);
 	free(self);
 }
 
@@ -245,6 +224,7 @@ BERTH_PLUGIN_EXPORT const struct berth_plugin berth_plugin = {
 	.needs = BERTH_NEEDS_CGROUP,
 	.fields = colocation_fields,
 	.config_size = sizeof(struct colocation_config),
+	.check = colocation_check,
 	.start = colocation_start,
 	.apply = colocation_apply,
 	.workload = colocation_workload,

@@ -1,78 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * colocation.h - what the decisions of this plugin share: its configuration, the way that each
- * resource goes on this host, and a small set of wanted knob values. Decisions are pure functions
- * from (way, workload) to wants; colocation.c turns wants into claims.
- */
+/* colocation.h - the settings of plugins.colocation; config.c has a row for each. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "berth-plugin.h"
+#include "burst/burst.h"
+#include "cache/cache.h"
+#include "evict/evict.h"
+#include "interference/interference.h"
+#include "network/network.h"
+#include "placement/placement.h"
+#include "shares/shares.h"
+#include "suppress/law.h"
+#include "turbo/turbo.h"
 
-/* How a resource's priority is brought about. Found by probing the knobs, never by version. */
-enum way {
-	WAY_AUTO, /* configuration only */
-	WAY_VENDOR,
-	WAY_UPSTREAM,
-	WAY_EMULATION,
-	WAY_NONE, /* the host offers nothing: the resource is left alone, and explain says so */
-};
-
-enum protect { PROTECT_OFF, PROTECT_LOW, PROTECT_MIN };
+/* How critical workloads are kept from sharing a core. */
+enum smt_protect { SMT_AUTO, SMT_CORE_SCHED, SMT_CPUSET, SMT_OFF };
 
 struct colocation_config {
 	uint64_t cpu_enabled;
 	uint64_t cpu_way; /* WAY_AUTO to WAY_EMULATION */
 	uint64_t cpu_quota_percent;
-	uint64_t cpu_smt_protect; /* 0 auto, 1 off */
+	uint64_t cpu_smt_protect; /* enum smt_protect */
 	uint64_t memory_enabled;
 	uint64_t memory_way;
 	uint64_t memory_oom_score_adj;
-	uint64_t memory_protect; /* enum protect */
+	uint64_t memory_oom_score_adj_batch;
+	uint64_t memory_oom_group;
+	uint64_t memory_protect;      /* enum protect */
+	uint64_t memory_protect_from; /* 0 critical, 1 high, 2 normal: that one and those above */
+	uint64_t memory_protect_percent;
+	uint64_t io_enabled;
+	uint64_t io_annotations;
+	char **io_limits_batch, **io_limits_scavenger;
+	uint64_t io_weights;
+	uint64_t io_prio_class;
+	uint64_t io_writeback;
+	char **io_latency;
+	char **io_cost;
+	struct evict_config evict;
+	struct suppress_config suppress;
+	struct placement_config placement;
+	struct turbo_config turbo;
+	struct burst_config burst;
+	struct shares_config shares;
+	struct cache_config cache;
+	struct interference_config interference;
+	struct network_config network;
 };
 
 extern const struct config_field colocation_fields[];
-
-struct want {
-	enum knob knob;
-	uint64_t number;
-};
-
-#define WANTS_MAX 6u
-
-/* What one workload is to get, and a sentence for `berthctl explain`. */
-struct wants {
-	struct want items[WANTS_MAX];
-	size_t count;
-	char why[192];
-};
-
-void wants_add(struct wants *wants, enum knob knob, uint64_t number);
-bool wants_has(const struct wants *wants, enum knob knob);
-
-/* The way for a resource: the configured one if the host has it, with auto the best that it has.
- * detail says why, for people. */
-struct way_choice {
-	enum way way;
-	char detail[200];
-};
-void way_choose_cpu(struct agent *agent, const struct colocation_config *config,
-		    struct way_choice *ret);
-void way_choose_memory(struct agent *agent, const struct colocation_config *config,
-		       struct way_choice *ret);
-
-/* What a decision may look at besides the workload; all of it read when capabilities change. */
-struct colocation_host {
-	struct way_choice cpu, memory;
-	bool has_oom_score_adj, has_core_sched, has_memory_low, has_memory_min;
-	unsigned int cpus;
-};
-
-/* parent_is_offline: a workload above this one in the tree already made the whole tree offline. */
-void cpu_decide(const struct colocation_config *config, const struct colocation_host *host,
-		const struct berth_workload *workload, bool parent_is_offline, struct wants *ret);
-void memory_decide(const struct colocation_config *config, const struct colocation_host *host,
-		   const struct berth_workload *workload, bool parent_is_offline,
-		   struct wants *ret);

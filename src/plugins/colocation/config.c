@@ -1,11 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config.c - the settings of plugins.colocation; `berthd --dump-fields` prints them. */
+#include "cache/fields.h"
 #include "colocation.h"
 #include "config-bind.h"
+#include "interference/fields.h"
+#include "macro.h"
+#include "placement/placement-fields.h"
+#include "priority/priority.h"
 
 static const char *const way_names[] = { "auto", "vendor", "upstream", "emulation", NULL };
-static const char *const smt_names[] = { "auto", "off", NULL };
+static const char *const smt_names[] = { "auto", "core_sched", "cpuset", "off", NULL };
+static const char *const without_api_names[] = { "refuse", "kill", NULL };
+static const char *const pressure_kind_names[] = { "some", "full", NULL };
+static const char *const suppress_by_names[] = { "auto", "quota", "cpuset", "both", NULL };
+static const char *const protect_levels[] = { "critical", "high", "normal", NULL };
+static const char *const shares_laws[] = { "shares", "fssr", NULL };
+static const char *const shares_bys[] = { "request", "equal", NULL };
+static const char *const network_by_names[] = { "auto", "bpf", "bwm", NULL };
+static const char *const network_law_names[] = { "smooth", "step", NULL };
 static const char *const protect_names[] = { "off", "low", "min", NULL };
+static const char *const turbo_law_names[] = { "pressure", "rubik", NULL };
 
 #define T struct colocation_config
 
@@ -16,17 +30,137 @@ const struct config_field colocation_fields[] = {
 	FIELD_PERCENT(
 		T, "cpu.quota_percent", cpu_quota_percent, 0,
 		"emulation only: cap of one offline workload, in percent of the node; 0 none"),
-	FIELD_ENUM(T, "cpu.smt_protect", cpu_smt_protect, smt_names, 0,
-		   "critical workloads share an SMT core with none, where the kernel can"),
+	FIELD_ENUM(T, "cpu.smt_protect", cpu_smt_protect, smt_names, SMT_CORE_SCHED,
+		   "critical workloads share an SMT core with none: core_sched where the kernel "
+		   "can, cpuset by whole cores, auto by either"),
+	PLACEMENT_CPU_FIELDS(T),
 	FIELD_BOOL(T, "memory.enabled", memory_enabled, 1,
 		   "protect the memory of online workloads"),
 	FIELD_ENUM(
 		T, "memory.way", memory_way, way_names, WAY_AUTO,
 		"how: vendor is memory.qos_level, upstream is memory.low, emulation is OOM order"),
 	FIELD_U64(T, "memory.oom_score_adj", memory_oom_score_adj, 0, 1000, 1000,
-		  "oom_score_adj of offline processes; 0 leaves it alone"),
+		  "oom_score_adj of scavenger processes; 0 leaves all offline ones alone"),
+	FIELD_U64(T, "memory.oom_score_adj_batch", memory_oom_score_adj_batch, 0, 1000, 950,
+		  "the same of batch processes, at most memory.oom_score_adj: scavengers go first"),
+	FIELD_BOOL(T, "memory.oom_group", memory_oom_group, 0,
+		   "an offline pod that the OOM killer takes a process of goes as a whole"),
 	FIELD_ENUM(
 		T, "memory.protect", memory_protect, protect_names, PROTECT_LOW,
 		"protect the requested memory of critical workloads by memory.low or memory.min"),
+	FIELD_ENUM(T, "memory.protect_from", memory_protect_from, protect_levels, 0,
+		   "the lowest level that is protected; below critical it is by memory.low"),
+	FIELD_PERCENT(T, "memory.protect_percent", memory_protect_percent, 80,
+		      "most of the node's memory that is protected; larger requests are scaled"),
+	FIELD_BOOL(T, "io.enabled", io_enabled, 1, "limits and shares of block devices"),
+	FIELD_BOOL(T, "io.annotations", io_annotations, 1,
+		   "limit what the annotation volcano.sh/blkio-limit says"),
+	FIELD_STRINGS(T, "io.limits.batch", io_limits_batch,
+		      "limits of each batch workload: \"GLOB read_bps=100Mi write_iops=500\""),
+	FIELD_STRINGS(T, "io.limits.scavenger", io_limits_scavenger,
+		      "limits of each scavenger workload, as io.limits.batch"),
+	FIELD_BOOL(T, "io.weights", io_weights, 1,
+		   "shares by level: io.weight where io.cost rules, io.bfq.weight under bfq"),
+	FIELD_BOOL(T, "io.prio_class", io_prio_class, 1,
+		   "priority classes of offline requests, where the kernel has io.prio.class"),
+	FIELD_BOOL(T, "io.writeback", io_writeback, 1,
+		   "openEuler v1: buffered writes count for the workload's own group"),
+	FIELD_STRINGS(T, "io.latency", io_latency,
+		      "latency targets of critical workloads: \"GLOB 10ms\""),
+	FIELD_STRINGS(T, "io.cost", io_cost,
+		      "devices that weights rule: \"GLOB rbps=1 ... rpct=95 rlat=5000\""),
+	PLACEMENT_FIELDS(T),
+	FIELD_BOOL(T, "evict.enabled", evict.enabled, 0,
+		   "as the last resort, evict offline workloads when something is short"),
+	FIELD_USEC(T, "evict.period", evict.period_usec, 100 * USEC_PER_MSEC, 60 * USEC_PER_SEC,
+		   USEC_PER_SEC, "between two samples"),
+	FIELD_U64(T, "evict.window", evict.window, 1, EVICT_SAMPLES, 5,
+		  "how many of the last samples count"),
+	FIELD_U64(T, "evict.samples", evict.samples, 1, EVICT_SAMPLES, 3,
+		  "how many of them must be over a line"),
+	FIELD_USEC(T, "evict.cooldown", evict.cooldown_usec, USEC_PER_SEC, 86400 * USEC_PER_SEC,
+		   60 * USEC_PER_SEC, "rest after an eviction that really was one"),
+	FIELD_USEC(T, "evict.min_run_time", evict.min_run_usec, 0, 86400 * USEC_PER_SEC,
+		   30 * USEC_PER_SEC, "whoever is here for less is left alone"),
+	FIELD_ENUM(T, "evict.without_api", evict.without_api, without_api_names, WITHOUT_API_REFUSE,
+		   "what becomes of workloads that no API can evict"),
+	FIELD_STRINGS(T, "evict.protect_namespaces", evict.protect_namespaces,
+		      "patterns of namespaces that nothing is evicted from"),
+	FIELD_PERCENT(T, "evict.memory.available_percent", evict.memory_available_percent, 10,
+		      "line: memory of the node that is available; 0 none"),
+	FIELD_BYTES(T, "evict.memory.available", evict.memory_available_bytes, 0, UINT64_MAX, 0,
+		    "the same as a size; the larger of the two holds"),
+	FIELD_PERCENT(T, "evict.memory.hard", evict.memory_hard_percent, 3,
+		      "with less available a victim is killed at the first sample; 0 never"),
+	FIELD_PERCENT(T, "evict.cpu.use", evict.cpu_use_percent, 0,
+		      "line: CPU use of the node; 0 none"),
+	FIELD_ENUM(T, "evict.pressure.kind", evict.pressure_kind, pressure_kind_names, EVICT_SOME,
+		   "some: one task of the workload waits; full: all of them do"),
+	FIELD_PERCENT(T, "evict.pressure.memory", evict.pressure_percent[EVICT_MEMORY], 20,
+		      "line: share of time in which an online workload waits for memory; 0 none"),
+	FIELD_PERCENT(T, "evict.pressure.cpu", evict.pressure_percent[EVICT_CPU], 0,
+		      "the same for CPU"),
+	FIELD_PERCENT(T, "evict.pressure.io", evict.pressure_percent[EVICT_IO], 0,
+		      "the same for block IO"),
+	FIELD_BOOL(T, "suppress.enabled", suppress.enabled, 0,
+		   "hold offline work to what online work leaves of the node's target"),
+	FIELD_U64(T, "suppress.target_percent", suppress.target_percent, 1, 100, 65,
+		  "how busy online and offline work together may keep the node's CPUs"),
+	FIELD_ENUM(T, "suppress.by", suppress.by, suppress_by_names, SUPPRESS_AUTO,
+		   "quota divides it by CPU quotas; cpuset gives all of them the same whole cores; "
+		   "both: as many CPUs and a quota for the rest; auto: both from four CPUs on"),
+	FIELD_U64(T, "suppress.min_percent", suppress.min_percent, 0, 100, 5,
+		  "floor: what offline work gets of the node whatever online work uses"),
+	FIELD_U64(T, "suppress.step_percent", suppress.step_percent, 1, 100, 10,
+		  "at most so much of the node is given back in one period"),
+	FIELD_PERCENT(T, "suppress.dead_band_percent", suppress.dead_band_percent, 2,
+		      "smaller changes, in percent of the node, are not made"),
+	FIELD_PERCENT(T, "suppress.pressure_percent", suppress.pressure_percent, 20,
+		      "cut when an online workload waits for CPUs for more of the time; 0 never"),
+	FIELD_USEC(T, "suppress.period", suppress.period_usec, USEC_PER_SEC, 60 * USEC_PER_SEC,
+		   USEC_PER_SEC, "between two readings"),
+	FIELD_BOOL(T, "turbo.enabled", turbo.enabled, 1,
+		   "lend CPU above their limits to pods with volcano.sh/quota-turbo"),
+	FIELD_ENUM(T, "turbo.law", turbo.law, turbo_law_names, TURBO_LAW_PRESSURE,
+		   "how much: pressure lends what the node has over, rubik as rubik does"),
+	FIELD_PERCENT(T, "turbo.high_percent", turbo.high_percent, 60,
+		      "CPU use of the node above which no more is lent"),
+	FIELD_PERCENT(T, "turbo.alarm_percent", turbo.alarm_percent, 80,
+		      "CPU use of the node above which it is taken back"),
+	FIELD_USEC(T, "turbo.period", turbo.period_usec, 100 * USEC_PER_MSEC, 10 * USEC_PER_SEC,
+		   100 * USEC_PER_MSEC,
+		   "between two looks while somebody is throttled or has more than the limit"),
+	FIELD_BOOL(T, "burst.enabled", burst.enabled, 1,
+		   "keep unused CPU quota for later, as volcano.sh/quota-burst-time says"),
+	FIELD_BOOL(T, "shares.enabled", shares.enabled, 0,
+		   "when memory is short, hold offline workloads to shares of it by memory.high"),
+	FIELD_ENUM(T, "shares.law", shares.law, shares_laws, SHARES_BY_LAW,
+		   "shares divides what is available; fssr is rubik's one value for each workload"),
+	FIELD_ENUM(T, "shares.by", shares.by, shares_bys, SHARES_BY_REQUEST,
+		   "what shares go by: the requested memory, or the same for each workload"),
+	FIELD_PERCENT(T, "shares.reserve_percent", shares.reserve_percent, 10,
+		      "memory of the node that is to stay available for online workloads"),
+	FIELD_PERCENT(T, "shares.release_percent", shares.release_percent, 20,
+		      "with more than that available nobody is limited"),
+	FIELD_U64(T, "shares.step_percent", shares.step_percent, 1, 20, 5,
+		  "most that a workload is to give back in 5 seconds, in percent of the node"),
+	FIELD_U64(T, "shares.async_ratio", shares.async_ratio, 0, 99, 90,
+		  "openEuler: reclaim in the background from that percentage of memory.high on"),
+	CACHE_FIELDS(T),
+	INTERFERENCE_FIELDS(T, interference),
+	FIELD_BOOL(T, "network.enabled", network.enabled, 0,
+		   "pace what offline workloads send, behind online traffic"),
+	FIELD_STRINGS(T, "network.devices", network.devices,
+		      "patterns of network devices; none: that of the default route"),
+	FIELD_BYTES(T, "network.water_line", network.water_line, 0, UINT64_MAX, 0,
+		    "bytes a second of a device that online and offline traffic may use together"),
+	FIELD_BYTES(T, "network.low", network.low, 0, UINT64_MAX, 0,
+		    "bytes a second that offline traffic always gets"),
+	FIELD_BYTES(T, "network.high", network.high, 0, UINT64_MAX, 0,
+		    "bytes a second that offline traffic gets at most"),
+	FIELD_ENUM(T, "network.law", network.law, network_law_names, NETWORK_SMOOTH,
+		   "smooth: what the water line leaves; step: high below the water line, else low"),
+	FIELD_ENUM(T, "network.by", network.by, network_by_names, NETWORK_AUTO,
+		   "bpf; bwm, openEuler's module; auto: bwm where it is in use, else bpf"),
 	FIELD_END,
 };

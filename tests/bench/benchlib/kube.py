@@ -53,13 +53,13 @@ class Node:
     def __exit__(self, *error):
         return self.cluster.__exit__(*error)
 
-    def add(self, annotations, containers=2, sleepers=None):
+    def add(self, annotations, containers=2, sleepers=None, limits=None):
         """A running pod; every container has its group, and a process where sleepers are given."""
         number = len(self.pods)
         names = [f"c{i}" for i in range(containers)]
         body = self.cluster.pod(
             f"pod-{number}", annotations=annotations, labels={"app": "bench", "tier": "back"},
-            requests={"cpu": "100m", "memory": "64Mi"}, containers=names,
+            requests={"cpu": "100m", "memory": "64Mi"}, limits=limits, containers=names,
         )  # fmt: skip
         uid = body["metadata"]["uid"]
         group = f"kubepods/burstable/pod{uid}"

@@ -44,12 +44,12 @@ class Server:
             raise Unable(f"berth-load ended with {self.process.wait()}")
         return json.loads(line)
 
-    def phase(self, label, seconds):
-        self.begin(label, seconds)
+    def phase(self, label, seconds, utilisation=""):
+        self.begin(label, seconds, utilisation)
         return self._answer()
 
-    def begin(self, label, seconds):
-        self.process.stdin.write(f"phase {label} {int(seconds * 1000)}\n")
+    def begin(self, label, seconds, utilisation=""):
+        self.process.stdin.write(f"phase {label} {int(seconds * 1000)} {utilisation}\n")
         self.process.stdin.flush()
 
     def end(self):

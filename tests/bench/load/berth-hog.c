@@ -5,6 +5,9 @@
  *   memory    one thread a CPU, streams over a buffer larger than the caches and touches new pages
  *   syscall   one thread a CPU, small reads and writes through the kernel
  *   threads   eight runnable threads a CPU
+ *   polite    like compute, with a `pause` each 200 rounds: where one host thread emulates all CPUs
+ *             in turn, it goes on to the next one there, so that they hardly slow each other down
+ *   grab MEBIBYTES MILLISECONDS   takes that much memory, evenly over that time, and keeps it
  * It runs until SIGTERM or SIGINT, then prints what it used as one JSON object.
  */
 #include <errno.h>
@@ -21,12 +24,15 @@
 
 #include "cleanup.h"
 #include "macro.h"
+#include "monotonic.h"
+#include "parse.h"
 #include "work.h"
 
 #define STREAM_BYTES (48u << 20)
 #define FRESH_BYTES  (4u << 20) /* mapped, touched and unmapped again in each turn */
 #define PAGE_BYTES   4096u
 #define ROUNDS       20000u
+#define SHORT_ROUNDS 200u
 
 static void compute(void)
 {
@@ -38,9 +44,24 @@ static void compute(void)
 		work_do(set, ROUNDS);
 }
 
+static void polite(void)
+{
+	struct work_set *set = calloc(1, sizeof(*set));
+
+	if (!set)
+		abort();
+	for (;;) {
+		work_do(set, SHORT_ROUNDS);
+#if defined(__x86_64__)
+		__builtin_ia32_pause();
+#endif
+	}
+}
+
 static void *map_pages(size_t size)
 {
-	void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (pages == MAP_FAILED)
 		abort();
@@ -77,15 +98,41 @@ static void syscalls(void)
 	}
 }
 
+/* Behind its time it takes more at once, ahead of it it waits. */
+static int grab(const char *mebibytes, const char *milliseconds)
+{
+	uint64_t size, usec, taken = 0, begin = monotonic_usec();
+	volatile char *pages;
+
+	if (parse_u64(mebibytes, &size) < 0 || parse_u64(milliseconds, &usec) < 0 || usec == 0 ||
+	    size > (1u << 20)) {
+		fprintf(stderr, "Usage: berth-hog grab MEBIBYTES MILLISECONDS\n");
+		return 2;
+	}
+	size <<= 20;
+	usec *= USEC_PER_MSEC;
+	pages = map_pages(size);
+	while (taken < size) {
+		uint64_t spent = MIN(monotonic_usec() - begin, usec);
+		uint64_t due = size / usec * spent + size % usec * spent / usec;
+
+		for (; taken < due; taken += PAGE_BYTES)
+			pages[taken] = 1;
+		(void)usleep(2000);
+	}
+	printf("{\"kind\": \"grab\", \"bytes\": %llu}\n", (unsigned long long)taken);
+	(void)fflush(stdout);
+	for (;;)
+		(void)pause();
+}
+
 static const struct hog_kind {
 	const char *name;
 	int threads_per_cpu;
 	void (*run)(void);
 } kinds[] = {
-	{ "compute", 1, compute },
-	{ "memory", 1, memory },
-	{ "syscall", 1, syscalls },
-	{ "threads", 8, compute },
+	{ "compute", 1, compute }, { "memory", 1, memory }, { "syscall", 1, syscalls },
+	{ "threads", 8, compute }, { "polite", 1, polite },
 };
 
 static void *hog_run(void *data)
@@ -123,8 +170,11 @@ int main(int argc, char **argv)
 	sigset_t ending;
 	int signal, count, r;
 
+	if (argc == 4 && strcmp(argv[1], "grab") == 0)
+		return grab(argv[2], argv[3]);
 	if (!kind) {
-		fprintf(stderr, "Usage: berth-hog compute|memory|syscall|threads\n");
+		fprintf(stderr, "Usage: berth-hog grab MEBIBYTES MILLISECONDS | "
+				"compute|memory|syscall|threads\n");
 		return 2;
 	}
 	/* Blocked before the threads start, so that the signal waits for sigwait() below. */

@@ -8,7 +8,8 @@
  * (coordinated omission). Each phase repeats the same arrivals.
  *
  * Commands on stdin, one answer a line on stdout:
- *   phase LABEL MILLISECONDS    load for so long, then one JSON object
+ *   phase LABEL MILLISECONDS [UTILISATION]
+ *                               load for so long, then one JSON object
  *   quit                        (or end of input)
  */
 #include <errno.h>
@@ -148,11 +149,12 @@ static uint64_t generate(uint64_t begin, uint64_t end, double mean_nsec, bool co
 	}
 }
 
-static void run_phase(const struct load_options *options, const char *label, uint64_t msec)
+static void run_phase(const struct load_options *options, const char *label, uint64_t msec,
+		      uint64_t utilisation_percent)
 {
 	double cpus = (double)get_nprocs();
 	double mean_nsec = (double)(options->work_usec * NSEC_PER_USEC) * 100.0 /
-			   ((double)options->utilisation_percent * cpus);
+			   ((double)utilisation_percent * cpus);
 	uint64_t begin = monotonic_nsec(), dropped;
 	uint64_t record_from = begin + server.settle_nsec;
 	uint64_t end = record_from + msec * 1000000ULL;
@@ -190,18 +192,22 @@ static int command_loop(const struct load_options *options)
 		const char *verb = strtok_r(line, " \n", &save);
 		const char *label = strtok_r(NULL, " \n", &save);
 		const char *duration = strtok_r(NULL, " \n", &save);
-		uint64_t msec;
+		const char *utilisation = strtok_r(NULL, " \n", &save);
+		uint64_t msec, percent = options->utilisation_percent;
 
 		if (!verb)
 			continue;
 		if (strcmp(verb, "quit") == 0)
 			return EXIT_SUCCESS;
 		if (strcmp(verb, "phase") != 0 || !duration || strpbrk(label, "\"\\") ||
-		    parse_u64(duration, &msec) < 0 || msec == 0 || msec > PHASE_MSEC_MAX) {
-			fprintf(stderr, "berth-load: expected \"phase LABEL MILLISECONDS\"\n");
+		    parse_u64(duration, &msec) < 0 || msec == 0 || msec > PHASE_MSEC_MAX ||
+		    (utilisation && parse_u64(utilisation, &percent) < 0) || percent == 0 ||
+		    percent > 100) {
+			fprintf(stderr, "berth-load: expected "
+					"\"phase LABEL MILLISECONDS [UTILISATION]\"\n");
 			return 2;
 		}
-		run_phase(options, label, msec);
+		run_phase(options, label, msec, percent);
 	}
 	return EXIT_SUCCESS;
 }

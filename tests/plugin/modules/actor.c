@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "config-bind.h"
 
@@ -129,7 +130,7 @@ static int on_tick(void *self)
 		break;
 	case DOES_SLOW:
 		while (now_usec() < actor_record.tick_usec + 60000)
-			continue;
+			(void)usleep(1000);
 		break;
 	case DOES_RECLAIM:
 	case DOES_KILL:

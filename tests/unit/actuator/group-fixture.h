@@ -69,6 +69,10 @@ static inline void child_end(pid_t pid)
 	(void)waitpid(pid, NULL, 0);
 }
 
+/* In the hierarchies of the cpu and the pids controller, which may be one: by the first a group is
+ * known, in the other every host has one to itself. */
+static const enum controller host_controllers[] = { CONTROLLER_CPU, CONTROLLER_PIDS };
+
 /* Is the host such that a group may be made in a v1 or v2 hierarchy of its own? */
 static inline const char *host_group_why_not(const struct hierarchy *hierarchy)
 {
@@ -76,9 +80,13 @@ static inline const char *host_group_why_not(const struct hierarchy *hierarchy)
 		return "not root";
 	if (hierarchy->mode == HIERARCHY_NONE)
 		return "no cgroups";
-	if (faccessat(hierarchy->mounts[CONTROLLER_CPU].fd, ".", W_OK, 0) < 0 ||
-	    faccessat(hierarchy->mounts[CONTROLLER_PIDS].fd, ".", W_OK, 0) < 0)
-		return "cgroups are read-only";
+	for (size_t i = 0; i < 2; i++) {
+		const struct hierarchy_mount *mount = &hierarchy->mounts[host_controllers[i]];
+		char buffer[HIERARCHY_PATH_MAX];
+
+		if (faccessat(mount->fd, hierarchy_at(mount, "", buffer), W_OK, 0) < 0)
+			return "cgroups are read-only";
+	}
 	return NULL;
 }
 
@@ -87,39 +95,39 @@ static inline void host_group_name(const char *suffix, char *name, size_t size)
 	(void)snprintf(name, size, "berth.test.%d%s", (int)getpid(), suffix);
 }
 
-/* In the hierarchies of the cpu and the pids controller, which may be one: by the first a group is
- * known, in the other every host has one to itself. */
-static const enum controller host_controllers[] = { CONTROLLER_CPU, CONTROLLER_PIDS };
-
-/* -1: none, or seen before. */
-static inline int host_hierarchy_fd(const struct hierarchy *hierarchy, size_t i)
+/* NULL: none, or seen before. */
+static inline const struct hierarchy_mount *host_mount(const struct hierarchy *hierarchy, size_t i)
 {
-	int fd = hierarchy->mounts[host_controllers[i]].fd;
+	const struct hierarchy_mount *mount = &hierarchy->mounts[host_controllers[i]];
+	bool seen = i > 0 && mount->same_as == hierarchy->mounts[host_controllers[0]].same_as;
 
-	return fd < 0 || (i > 0 && hierarchy->mounts[host_controllers[i]].same_as ==
-					   hierarchy->mounts[host_controllers[0]].same_as)
-		       ? -1
-		       : fd;
+	return mount->version == 0 || seen ? NULL : mount;
 }
 
 static inline void host_group_make(const struct hierarchy *hierarchy, const char *name)
 {
-	for (size_t i = 0; i < 2; i++)
-		if (host_hierarchy_fd(hierarchy, i) >= 0)
-			assert_int_equal(mkdirat(host_hierarchy_fd(hierarchy, i), name, 0755), 0);
+	char buffer[HIERARCHY_PATH_MAX];
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct hierarchy_mount *mount = host_mount(hierarchy, i);
+
+		if (mount)
+			assert_ok(mkdirat(mount->fd, hierarchy_at(mount, name, buffer), 0755));
+	}
 }
 
 static inline void host_group_join(const struct hierarchy *hierarchy, const char *name, pid_t pid)
 {
-	char text[16];
+	char buffer[HIERARCHY_PATH_MAX], text[16];
 
 	(void)snprintf(text, sizeof(text), "%d", (int)pid);
 	for (size_t i = 0; i < 2; i++) {
+		const struct hierarchy_mount *mount = host_mount(hierarchy, i);
 		int fd;
 
-		if (host_hierarchy_fd(hierarchy, i) < 0)
+		if (!mount)
 			continue;
-		fd = directory_fd(host_hierarchy_fd(hierarchy, i), name);
+		fd = directory_fd(mount->fd, hierarchy_at(mount, name, buffer));
 		write_text(fd, "cgroup.procs", text);
 		assert_int_equal(close(fd), 0);
 	}
@@ -127,8 +135,13 @@ static inline void host_group_join(const struct hierarchy *hierarchy, const char
 
 static inline void host_group_remove(const struct hierarchy *hierarchy, const char *name)
 {
-	for (size_t i = 0; i < 2; i++)
-		if (host_hierarchy_fd(hierarchy, i) >= 0)
-			assert_int_equal(
-				unlinkat(host_hierarchy_fd(hierarchy, i), name, AT_REMOVEDIR), 0);
+	char buffer[HIERARCHY_PATH_MAX];
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct hierarchy_mount *mount = host_mount(hierarchy, i);
+
+		if (mount)
+			assert_ok(unlinkat(mount->fd, hierarchy_at(mount, name, buffer),
+					   AT_REMOVEDIR));
+	}
 }

@@ -5,6 +5,7 @@
 #include "actuator/slow-writer.h"
 #include "berth-test.h"
 #include "group-fixture.h"
+#include "limit.h"
 #include "log.h"
 
 #define RUN_USEC 5000000u
@@ -58,7 +59,7 @@ static int setup(void **state)
 	assert_ok(hierarchy_open(&fixture->root, &fixture->host));
 	assert_ok(sd_event_new(&fixture->event));
 	assert_ok(history_new(&fixture->history));
-	assert_ok(slow_writer_new(fixture->event, &fixture->slow_writer));
+	assert_ok(slow_writer_new(fixture->event, LIMIT_SLOW_QUEUE, &fixture->slow_writer));
 	actions_make(fixture, &fixture->plain);
 	*state = fixture;
 	return 0;
@@ -242,10 +243,108 @@ static void test_action_start_dry_run_is_recorded_only(void **state)
 	assert_ok(start(fixture, &fixture->group, ACTION_KILL, 0, true));
 	assert_int_equal(fixture->done, 0);
 	run_until(fixture, 1);
-	assert_int_equal(fixture->result, 0);
+	assert_int_equal(fixture->result, ACTION_DRY_RUN);
 	assert_int_equal(waitpid(child, &status, WNOHANG), 0);
 	assert_string_equal(last_of(fixture).outcome, "dry run: nothing was done");
 	child_end(child);
+}
+
+struct evictor {
+	unsigned int starts, forgets;
+	int result; /* of start() */
+	void (*done)(void *call, int result, const char *outcome);
+	void *call;
+};
+
+static int evictor_start(void *data, struct berth_target target,
+			 void (*done)(void *call, int result, const char *outcome), void *call,
+			 char *why, size_t size)
+{
+	struct evictor *evictor = data;
+
+	assert_int_equal(target.id, 7);
+	evictor->starts++;
+	evictor->done = done;
+	evictor->call = call;
+	if (evictor->result < 0)
+		(void)snprintf(why, size, "nobody is there");
+	return evictor->result;
+}
+
+static void evictor_forget(void *data, void *call)
+{
+	struct evictor *evictor = data;
+
+	assert_ptr_equal(call, evictor->call);
+	evictor->forgets++;
+}
+
+static void evictor_lend(struct fixture *fixture, struct evictor *evictor)
+{
+	const struct action_evictor lent = { evictor_start, evictor_forget, evictor };
+
+	actions_set_evictor(fixture->actions, &lent);
+}
+
+static void test_action_start_evict_is_what_the_evictor_answers(void **state)
+{
+	struct fixture *fixture = *state;
+	struct evictor evictor = { 0 };
+
+	evictor_lend(fixture, &evictor);
+	assert_ok(start(fixture, &fixture->group, ACTION_EVICT, 0, false));
+	assert_int_equal(fixture->done, 0);
+	assert_string_equal(last_of(fixture).what, "evict");
+	assert_string_equal(last_of(fixture).outcome, "started");
+	evictor.done(evictor.call, -EBUSY, "429: a budget");
+	assert_int_equal(fixture->done, 1);
+	assert_errno(fixture->result, EBUSY);
+	assert_string_equal(last_of(fixture).outcome, "429: a budget");
+	assert_ok(start(fixture, &fixture->group, ACTION_EVICT, 0, false));
+	evictor.done(evictor.call, 0, "evicted through the API");
+	assert_int_equal(fixture->result, 0);
+	assert_int_equal(last_of(fixture).result, 0);
+	assert_int_equal(evictor.forgets, 0);
+}
+
+static void test_action_start_evict_without_an_evictor_is_ehostdown(void **state)
+{
+	struct fixture *fixture = *state;
+	struct evictor evictor = { .result = -EHOSTDOWN };
+
+	assert_errno(start(fixture, &fixture->group, ACTION_EVICT, 0, false), EHOSTDOWN);
+	assert_string_equal(last_of(fixture).outcome, "no API is up");
+	evictor_lend(fixture, &evictor);
+	assert_errno(start(fixture, &fixture->group, ACTION_EVICT, 0, false), EHOSTDOWN);
+	assert_string_equal(last_of(fixture).outcome, "nobody is there");
+	assert_int_equal(fixture->done, 0);
+	evictor.result = 0;
+	assert_ok(start(fixture, &fixture->group, ACTION_EVICT, 0, true));
+	run_until(fixture, 1);
+	assert_int_equal(fixture->result, ACTION_DRY_RUN);
+	assert_int_equal(evictor.starts, 1); /* a dry run asks nobody */
+}
+
+static void test_actions_free_and_a_new_evictor_forget_what_is_asked(void **state)
+{
+	struct fixture *fixture = *state;
+	struct evictor evictor = { 0 };
+
+	evictor_lend(fixture, &evictor);
+	assert_ok(start(fixture, &fixture->group, ACTION_EVICT, 0, false));
+	actions_set_evictor(fixture->actions, NULL);
+	assert_int_equal(evictor.forgets, 1);
+	assert_int_equal(fixture->done, 1);
+	assert_errno(fixture->result, ECANCELED);
+	evictor_lend(fixture, &evictor);
+	assert_ok(start(fixture, &fixture->group, ACTION_EVICT, 0, false));
+	actions_forget(fixture->actions, fixture);
+	evictor.done(evictor.call, 0, "evicted through the API");
+	assert_int_equal(fixture->done, 1); /* unheard, but recorded */
+	assert_string_equal(last_of(fixture).outcome, "evicted through the API");
+	assert_ok(start(fixture, &fixture->group, ACTION_EVICT, 0, false));
+	fixture->actions = actions_free(fixture->actions);
+	assert_int_equal(evictor.forgets, 2);
 }
 
 static void on_last_write(void *data, int result)
@@ -404,6 +503,9 @@ int main(void)
 		TEST(test_action_start_nonsense_is_refused),
 		TEST(test_action_start_over_the_limit_is_eagain_and_counted),
 		TEST(test_action_start_dry_run_is_recorded_only),
+		TEST(test_action_start_evict_is_what_the_evictor_answers),
+		TEST(test_action_start_evict_without_an_evictor_is_ehostdown),
+		TEST(test_actions_free_and_a_new_evictor_forget_what_is_asked),
 		TEST(test_actions_forget_done_is_not_called),
 		TEST(test_actions_free_with_one_under_way),
 		TEST(test_action_start_kill_uses_cgroup_kill),

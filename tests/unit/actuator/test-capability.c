@@ -20,6 +20,8 @@ static const char *const files[] = {
 	"cg/pod/cpu.qos_level",
 	"cg/pod/memory.min",
 	"cg/pod/memory.qos_level",
+	"cg/pod/memory.high",
+	"cg/pod/memory.high_async_ratio",
 	"cg/pod/cpu.pressure",
 	"proc/self/oom_score_adj",
 	"proc/pressure/cpu",
@@ -48,9 +50,6 @@ static int setup(void **state)
 		assert_int_equal(mkdirat(fixture->fd, directories[i], 0755), 0);
 	fixture->cgroups = directory_fd(fixture->fd, "cg");
 	fixture->root = (struct sysroot){
-		.cgroup = fixture->cgroups,
-		.proc = directory_fd(fixture->fd, "proc"),
-		.sys = directory_fd(fixture->fd, "sys"),
 		.root = fixture->fd,
 	};
 	*state = fixture;
@@ -67,8 +66,6 @@ static int teardown(void **state)
 		(void)unlinkat(fixture->fd, directories[i - 1], AT_REMOVEDIR);
 	assert_int_equal(rmdir(fixture->path), 0); /* and so nothing was made in it */
 	(void)close(fixture->cgroups);
-	(void)close(fixture->root.proc);
-	(void)close(fixture->root.sys);
 	(void)close(fixture->fd);
 	free(fixture);
 	return 0;
@@ -135,6 +132,26 @@ static void test_capabilities_probe_v1_fixture_looks_at_the_sample_group(void **
 	assert_true(capabilities.knobs[KNOB_MEMCG_QOS_ENABLE].available);
 	assert_true(capabilities.knobs[KNOB_MEMORY_QOS_LEVEL].available);
 	assert_true(capabilities.features[FEATURE_CGROUP_PSI].available);
+}
+
+/* openEuler has v2's file in v1, and one of its own. memory.soft_limit_in_bytes is neither. */
+static void test_capabilities_probe_memory_high_on_v1_is_openeulers(void **state)
+{
+	struct fixture *fixture = *state;
+	struct capabilities capabilities;
+
+	fake_hierarchy(fixture->cgroups, 1, &fixture->hierarchy);
+	capabilities_probe(&fixture->root, &fixture->hierarchy, "pod", &capabilities);
+	assert_false(capabilities.knobs[KNOB_MEMORY_HIGH_BYTES].available);
+	assert_non_null(strstr(capabilities.knobs[KNOB_MEMORY_HIGH_BYTES].detail, "openEuler"));
+	assert_false(capabilities.knobs[KNOB_MEMORY_HIGH_ASYNC_RATIO].available);
+	write_text(fixture->fd, "cg/pod/memory.high", "9223372036854771712\n");
+	write_text(fixture->fd, "cg/pod/memory.high_async_ratio", "0\n");
+	capabilities_probe(&fixture->root, &fixture->hierarchy, "pod", &capabilities);
+	assert_true(capabilities.knobs[KNOB_MEMORY_HIGH_BYTES].available);
+	assert_true(capabilities.knobs[KNOB_MEMORY_HIGH_ASYNC_RATIO].available);
+	assert_string_equal(capabilities.knobs[KNOB_MEMORY_OOM_GROUP].detail,
+			    "memory.oom.group is a file of cgroup v2; this host's memory is v1");
 }
 
 static void test_capabilities_probe_v2_names_the_missing_controller(void **state)
@@ -208,10 +225,14 @@ static void test_feature_name_every_feature_has_one(void **state)
 
 static bool probe_group_exists(const struct hierarchy *hierarchy)
 {
-	for (int i = 0; i < CONTROLLER_MAX; i++)
-		if (hierarchy->mounts[i].version != 0 &&
-		    faccessat(hierarchy->mounts[i].fd, PROBE_GROUP, F_OK, 0) == 0)
+	for (int i = 0; i < CONTROLLER_MAX; i++) {
+		const struct hierarchy_mount *mount = &hierarchy->mounts[i];
+		char buffer[HIERARCHY_PATH_MAX];
+
+		if (mount->version != 0 &&
+		    faccessat(mount->fd, hierarchy_at(mount, PROBE_GROUP, buffer), F_OK, 0) == 0)
 			return true;
+	}
 	return false;
 }
 
@@ -237,7 +258,7 @@ static void test_capabilities_probe_host_makes_and_removes_its_group(void **stat
 	assert_false(probe_group_exists(&hierarchy));
 	assert_true(capabilities.features[FEATURE_CGROUP].available);
 	assert_true(capabilities.features[FEATURE_ROOT].available);
-	cpu = hierarchy.mounts[CONTROLLER_CPU].fd;
+	cpu = hierarchy_open_root(&hierarchy.mounts[CONTROLLER_CPU], O_PATH);
 	if (hierarchy.mounts[CONTROLLER_CPU].version == 1) {
 		/* cpu.shares is in every v1 group; and what is said is so. */
 		assert_true(capabilities.knobs[KNOB_CPU_WEIGHT].available);
@@ -249,6 +270,7 @@ static void test_capabilities_probe_host_makes_and_removes_its_group(void **stat
 	assert_int_equal(mkdirat(cpu, PROBE_GROUP, 0755), 0);
 	capabilities_probe(&root, &hierarchy, NULL, &capabilities);
 	assert_false(probe_group_exists(&hierarchy));
+	assert_int_equal(close(cpu), 0);
 	hierarchy_done(&hierarchy);
 	sysroot_done(&root);
 }
@@ -259,6 +281,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_capabilities_probe_bare_host_has_nothing_and_says_why),
 		TEST(test_capabilities_probe_v1_fixture_looks_at_the_sample_group),
+		TEST(test_capabilities_probe_memory_high_on_v1_is_openeulers),
 		TEST(test_capabilities_probe_v2_names_the_missing_controller),
 		TEST(test_capabilities_probe_core_sched_by_what_the_kernel_says),
 		cmocka_unit_test(test_feature_name_every_feature_has_one),

@@ -47,6 +47,102 @@ static void test_actuator_claim_two_owners_are_merged(void **state)
 	}
 }
 
+/* A group that had no quota gets one of a long period, and its own period back; one that had keeps
+ * it. What systemd writes of the same quota in a period of its own is the same. */
+static void test_actuator_claim_a_quota_of_a_long_period(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_open(&world, 2);
+	world.options.quota_period_usec = USEC_PER_SEC;
+	assert_ok(actuator_set_options(world.actuator, &world.options));
+	assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_QUOTA_USEC, 50000, 0));
+	assert_knob(&world, "pods/a", "cpu.max", "500000 1000000");
+	assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_QUOTA_USEC, 20000, 0));
+	assert_knob(&world, "pods/a", "cpu.max", "200000 1000000");
+	world_set(&world, "pods/a", "cpu.max", "20000 100000");
+	actuator_reconcile(world.actuator);
+	assert_int_equal(world_stats(&world).foreign_writes, 0);
+	assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_QUOTA_USEC, 30000, 0));
+	assert_knob(&world, "pods/a", "cpu.max", "30000 100000");
+	actuator_drop_owner(world.actuator, "one");
+	assert_knob(&world, "pods/a", "cpu.max", "max 100000");
+	world_set(&world, "pods/a", "cpu.max", "20000 50000");
+	assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_QUOTA_USEC, 10000, 0));
+	assert_knob(&world, "pods/a", "cpu.max", "5000 50000");
+	actuator_drop_owner(world.actuator, "one");
+	assert_knob(&world, "pods/a", "cpu.max", "20000 50000");
+	world_close(&world);
+}
+
+static uint64_t original_of(struct world *world, uint64_t id, const char *path, enum knob knob)
+{
+	struct actuator_target target = { .target = { TARGET_WORKLOAD, id } };
+	struct cgroup *group = NULL;
+	uint64_t number = 0;
+
+	assert_ok(cgroup_new(&world->hierarchy, path, &group));
+	target.group = group;
+	assert_ok(actuator_knob_value(world->actuator, &target, knob, &number, NULL));
+	(void)cgroup_free(group);
+	return number;
+}
+
+/* Before, under and after claims, and when somebody else writes. */
+static void test_actuator_original_is_what_claims_hide(void **state)
+{
+	(void)state;
+	for (int version = 1; version <= 2; version++) {
+		const char *file = version == 2 ? "cpu.max" : "cpu.cfs_quota_us";
+		struct world world;
+
+		world_open(&world, version);
+		assert_true(original_of(&world, WORLD_A, "pods/a", KNOB_CPU_QUOTA_USEC) ==
+			    UINT64_MAX);
+		if (version == 1)
+			world_set(&world, "pods/a", "cpu.cfs_period_us", "50000");
+		world_set(&world, "pods/a", file, version == 2 ? "20000 50000" : "20000");
+		assert_int_equal(original_of(&world, WORLD_A, "pods/a", KNOB_CPU_QUOTA_USEC),
+				 40000);
+		assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_QUOTA_USEC, 10000, 0));
+		assert_knob(&world, "pods/a", file, version == 2 ? "5000 50000" : "5000");
+		assert_int_equal(original_of(&world, WORLD_A, "pods/a", KNOB_CPU_QUOTA_USEC),
+				 40000);
+		actuator_drop_owner(world.actuator, "one");
+		assert_int_equal(original_of(&world, WORLD_A, "pods/a", KNOB_CPU_QUOTA_USEC),
+				 40000);
+		world_close(&world);
+	}
+}
+
+static void test_actuator_original_refuses_what_has_none(void **state)
+{
+	struct actuator_target host = { .target = { TARGET_HOST, 0 } };
+	struct actuator_target target = { .target = { TARGET_WORKLOAD, WORLD_A } };
+	struct cgroup *group = NULL;
+	struct world world;
+	uint64_t number;
+
+	(void)state;
+	world_open(&world, 2);
+	assert_ok(cgroup_new(&world.hierarchy, "pods/a", &group));
+	target.group = group;
+	assert_errno(
+		actuator_knob_value(world.actuator, &host, KNOB_MEMCG_QOS_ENABLE, &number, NULL),
+		EINVAL);
+	assert_errno(
+		actuator_knob_value(world.actuator, &target, KNOB_OOM_SCORE_ADJ, &number, NULL),
+		EINVAL);
+	assert_errno(actuator_knob_value(world.actuator, &target, KNOB_IO_READ_BPS, &number, NULL),
+		     EINVAL);
+	assert_errno(
+		actuator_knob_value(world.actuator, &target, KNOB_CPU_QOS_LEVEL, &number, NULL),
+		EOPNOTSUPP);
+	(void)cgroup_free(group);
+	world_close(&world);
+}
+
 static void find_conflict(void *data, const struct history_view *view)
 {
 	unsigned int *count = data;
@@ -283,6 +379,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_actuator_claim_two_owners_are_merged),
+		cmocka_unit_test(test_actuator_claim_a_quota_of_a_long_period),
+		cmocka_unit_test(test_actuator_original_is_what_claims_hide),
+		cmocka_unit_test(test_actuator_original_refuses_what_has_none),
 		cmocka_unit_test(test_actuator_claim_exclusive_conflict_is_shown),
 		cmocka_unit_test(test_actuator_claim_lease_over_restores),
 		cmocka_unit_test(test_actuator_claim_long_reason_is_cut_at_a_character),

@@ -27,7 +27,7 @@ static void test_knob_table_rows_are_complete(void **state)
 			assert_true(row->min <= row->max);
 		assert_true(row->locks >= -1 && row->locks < KNOB_MAX && row->locks != i);
 		if (row->controller < CONTROLLER_MAX && row->flags == 0)
-			assert_non_null(row->file_v1);
+			assert_true(row->file_v1 || row->file_v2);
 	}
 }
 
@@ -69,6 +69,10 @@ static const struct {
 	{ KNOB_MEMORY_MIN_BYTES, 2, 1u << 20, "0", "1048576" },
 	{ KNOB_MEMORY_LOW_BYTES, 1, UINT64_MAX, "0", "max" },
 	{ KNOB_OOM_SCORE_ADJ, 1, S64(-998), "0", "-998" },
+	{ KNOB_MEMORY_HIGH_BYTES, 1, UINT64_MAX, "1048576", "max" },
+	{ KNOB_MEMORY_HIGH_BYTES, 2, 1u << 20, "max", "1048576" },
+	{ KNOB_MEMORY_HIGH_ASYNC_RATIO, 1, 99, "0", "99" },
+	{ KNOB_MEMORY_OOM_GROUP, 2, 1, "0", "1" },
 };
 
 static void test_knob_format_value_gives_kernel_text(void **state)
@@ -122,6 +126,11 @@ static const struct {
 	{ KNOB_MEMORY_MIN_BYTES, 2, "4096", 0, 4096 },
 	{ KNOB_MEMORY_MIN_BYTES, 2, "4k", -EINVAL, 0 },
 	{ KNOB_OOM_SCORE_ADJ, 2, "1000", 0, 1000 },
+	{ KNOB_MEMORY_HIGH_BYTES, 2, "max\n", 0, UINT64_MAX },
+	/* openEuler's v1 has v2's words. */
+	{ KNOB_MEMORY_HIGH_BYTES, 1, "max\n", 0, UINT64_MAX },
+	{ KNOB_MEMORY_HIGH_BYTES, 1, "9223372036854771712", 0, INT64_MAX / 4096 * 4096 },
+	{ KNOB_MEMORY_HIGH_ASYNC_RATIO, 1, "max", -EINVAL, 0 },
 };
 
 static void test_knob_parse_text_gives_value_or_einval(void **state)
@@ -162,12 +171,19 @@ static const struct {
 	{ KNOB_CPU_WEIGHT, 1, "1024", "1025", false },
 	{ KNOB_CPU_QUOTA_USEC, 2, "max", "max 100000", true },
 	{ KNOB_CPU_QUOTA_USEC, 2, "1000 10000", "1000 20000", false },
+	/* Systemd's own period. */
+	{ KNOB_CPU_QUOTA_USEC, 2, "250000 1000000", "25000 100000", true },
+	{ KNOB_CPU_QUOTA_USEC, 2, "250000 1000000", "25100 100000", false },
+	{ KNOB_CPU_QUOTA_USEC, 2, "max 1000000", "max 100000", true },
+	{ KNOB_CPU_QUOTA_USEC, 2, "250000 1000000", "max 1000000", false },
 	{ KNOB_CPU_QUOTA_USEC, 1, "-1", "-1 100000", true },
 	{ KNOB_CPU_QUOTA_USEC, 1, "-1", "5000", false },
 	{ KNOB_MEMORY_MIN_BYTES, 2, "4096", "4097", true },
 	{ KNOB_MEMORY_MIN_BYTES, 2, "4095", "4096", false },
 	{ KNOB_MEMORY_MIN_BYTES, 2, "max", "9223372036854771712", true },
 	{ KNOB_MEMORY_MIN_BYTES, 2, "max", "9223372036854767616", false },
+	{ KNOB_MEMORY_HIGH_BYTES, 2, "1048576", "1048577", true },
+	{ KNOB_MEMORY_HIGH_BYTES, 1, "max", "9223372036854771712", true },
 	{ KNOB_OOM_SCORE_ADJ, 2, "-0", "0", true },
 	{ KNOB_OOM_SCORE_ADJ, 2, "what", "0", false },
 };
@@ -208,6 +224,44 @@ static void test_knob_read_current_v1_quota_has_the_period(void **state)
 	(void)rmdir(path);
 }
 
+static void test_knob_quota_base_is_long_where_there_is_none(void **state)
+{
+	static const struct {
+		int version;
+		const char *found;
+		uint64_t period;
+		const char *base;
+	} cases[] = {
+		{ 2, "max 100000", 1000000, "max 1000000" },
+		{ 2, "max", 1000000, "max 1000000" },
+		{ 2, "max 100000", 0, "max 100000" },
+		{ 2, "50000 100000", 1000000, "50000 100000" }, /* somebody's */
+		{ 2, "what", 1000000, "what" },
+		{ 1, "-1", 1000000, "-1" },
+	};
+	char path[] = "/tmp/berth-test-XXXXXX", text[64], short_text[12];
+	cleanup_close int fd = -EBADF;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	fd = directory_fd(AT_FDCWD, path);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		(void)unlinkat(fd, "cpu.max", 0);
+		write_text(fd, cases[i].version == 1 ? "cpu.cfs_quota_us" : "cpu.max",
+			   cases[i].found);
+		assert_ok(
+			knob_quota_base(fd, cases[i].version, cases[i].period, text, sizeof(text)));
+		assert_string_equal(text, cases[i].base);
+	}
+	(void)unlinkat(fd, "cpu.max", 0);
+	write_text(fd, "cpu.max", "max 10000");
+	assert_errno(knob_quota_base(fd, 2, USEC_PER_SEC * 10, short_text, sizeof(short_text)),
+		     ENOSPC);
+	(void)unlinkat(fd, "cpu.cfs_quota_us", 0);
+	(void)unlinkat(fd, "cpu.max", 0);
+	(void)rmdir(path);
+}
+
 static void test_knob_table_dump_is_a_line_of_twelve_for_each_knob(void **state)
 {
 	cleanup_free char *text = NULL;
@@ -239,6 +293,7 @@ int main(void)
 		cmocka_unit_test(test_knob_parse_every_weight_round_trips),
 		cmocka_unit_test(test_knob_same_compares_as_the_kernel),
 		cmocka_unit_test(test_knob_read_current_v1_quota_has_the_period),
+		cmocka_unit_test(test_knob_quota_base_is_long_where_there_is_none),
 		cmocka_unit_test(test_knob_table_dump_is_a_line_of_twelve_for_each_knob),
 	};
 

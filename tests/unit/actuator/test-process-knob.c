@@ -85,8 +85,8 @@ static long score_of(const struct fixture *fixture, pid_t pid)
 {
 	char name[64], text[32], *end;
 
-	(void)snprintf(name, sizeof(name), "%d/oom_score_adj", (int)pid);
-	assert_ok(file_read(fixture->root.proc, name, text, sizeof(text)));
+	(void)snprintf(name, sizeof(name), "proc/%d/oom_score_adj", (int)pid);
+	assert_ok(file_read(fixture->root.root, name, text, sizeof(text)));
 	return strtol(text, &end, 10);
 }
 
@@ -94,8 +94,8 @@ static void score_set(const struct fixture *fixture, pid_t pid, const char *text
 {
 	char name[64];
 
-	(void)snprintf(name, sizeof(name), "%d/oom_score_adj", (int)pid);
-	write_text(fixture->root.proc, name, text);
+	(void)snprintf(name, sizeof(name), "proc/%d/oom_score_adj", (int)pid);
+	write_text(fixture->root.root, name, text);
 }
 
 /* How many processes the knob would have the journal remember. */
@@ -128,6 +128,25 @@ static void test_process_knob_apply_covers_the_tree_and_restore_undoes_it(void *
 	assert_int_equal(score_of(fixture, fixture->children[0]), first);
 	assert_int_equal(score_of(fixture, fixture->children[1]), 321);
 	assert_int_equal(known_count(fixture->knob), 0);
+}
+
+/* A BestEffort pod of Kubernetes has 1000, and that cannot be lowered without CAP_SYS_RESOURCE. */
+static void test_process_knob_apply_never_lowers(void **state)
+{
+	struct fixture *fixture = *state;
+
+	score_set(fixture, fixture->children[0], "1000");
+	score_set(fixture, fixture->children[1], "321");
+	assert_int_equal(process_knob_look(fixture->knob), 2);
+	assert_int_equal(process_knob_apply(fixture->knob, 950), 1);
+	assert_int_equal(score_of(fixture, fixture->children[0]), 1000);
+	assert_int_equal(score_of(fixture, fixture->children[1]), 950);
+	/* What we raised goes down again, as far as it was. */
+	assert_int_equal(process_knob_apply(fixture->knob, 100), 1);
+	assert_int_equal(score_of(fixture, fixture->children[1]), 321);
+	assert_int_equal(process_knob_restore(fixture->knob, 100), 0);
+	assert_int_equal(score_of(fixture, fixture->children[0]), 1000);
+	assert_int_equal(score_of(fixture, fixture->children[1]), 321);
 }
 
 static void test_process_knob_apply_writes_to_none_that_look_has_not_seen(void **state)
@@ -285,6 +304,28 @@ static void test_process_knob_restore_orphan_born_while_down_gets_the_original(v
 }
 
 /* The pid of a process that the journal knows belongs to another by now. */
+/* No more fds, say: that tells nothing of a process, and least of all that it has ended. */
+static void test_process_knob_restore_that_cannot_look_is_an_error_and_tried_again(void **state)
+{
+	struct fixture *fixture = *state;
+	long first = score_of(fixture, fixture->children[0]);
+	int root = fixture->root.root;
+
+	score_set(fixture, fixture->children[1], "321");
+	assert_int_equal(process_knob_look(fixture->knob), 2);
+	assert_int_equal(process_knob_apply(fixture->knob, 900), 2);
+	fixture->root.root = -EBADF;
+	assert_int_equal(process_knob_look(fixture->knob), 0);
+	assert_int_equal(known_count(fixture->knob), 2);
+	assert_errno(process_knob_restore(fixture->knob, 900), EBADF);
+	assert_int_equal(known_count(fixture->knob), 2);
+	fixture->root.root = root;
+	assert_int_equal(process_knob_restore(fixture->knob, 900), 2);
+	assert_int_equal(score_of(fixture, fixture->children[0]), first);
+	assert_int_equal(score_of(fixture, fixture->children[1]), 321);
+	assert_int_equal(known_count(fixture->knob), 0);
+}
+
 static void test_process_knob_restore_recycled_pid_is_not_touched(void **state)
 {
 	struct fixture *fixture = *state;
@@ -523,6 +564,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_process_knob_apply_covers_the_tree_and_restore_undoes_it),
+		TEST(test_process_knob_apply_never_lowers),
 		TEST(test_process_knob_apply_writes_to_none_that_look_has_not_seen),
 		TEST(test_process_knob_look_later_process_is_new),
 		TEST(test_process_knob_restore_child_of_a_written_process_gets_its_parents),
@@ -530,6 +572,7 @@ int main(void)
 		TEST(test_process_knob_restore_ended_process_is_forgotten),
 		TEST(test_process_knob_originals_survive_a_restart),
 		TEST(test_process_knob_restore_orphan_born_while_down_gets_the_original),
+		TEST(test_process_knob_restore_that_cannot_look_is_an_error_and_tried_again),
 		TEST(test_process_knob_restore_recycled_pid_is_not_touched),
 		TEST(test_process_knob_restore_stopped_between_two_values_undoes_both),
 		TEST(test_process_knob_parse_malformed_is_einval),

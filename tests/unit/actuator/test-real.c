@@ -58,12 +58,13 @@ static int host_open(void **state)
 	assert_ok(sd_event_new(&host->event));
 
 	const struct hierarchy_mount *cpu = &host->hierarchy.mounts[CONTROLLER_CPU];
+	char buffer[HIERARCHY_PATH_MAX];
 
 	if (cpu->version == 0) {
 		host->why = "the cpu controller is mounted nowhere";
 		return 0;
 	}
-	if (mkdirat(cpu->fd, host->name, 0755) < 0) {
+	if (mkdirat(cpu->fd, hierarchy_at(cpu, host->name, buffer), 0755) < 0) {
 		host->why = "no group can be made in the cpu hierarchy";
 		return 0;
 	}
@@ -82,12 +83,13 @@ static int host_close(void **state)
 {
 	struct host *host = *state;
 	const struct hierarchy_mount *cpu = &host->hierarchy.mounts[CONTROLLER_CPU];
+	char buffer[HIERARCHY_PATH_MAX];
 
 	host->actuator = actuator_free(host->actuator);
 	if (host->cpu_fd >= 0)
 		(void)close(host->cpu_fd);
 	if (cpu->version)
-		(void)unlinkat(cpu->fd, host->name, AT_REMOVEDIR);
+		(void)unlinkat(cpu->fd, hierarchy_at(cpu, host->name, buffer), AT_REMOVEDIR);
 	host->group = cgroup_free(host->group);
 	sd_event_unref(host->event);
 	(void)close(host->runtime_fd);
@@ -134,14 +136,17 @@ static void assert_file(const struct host *host, const char *v1, const char *v2,
 	assert_string_equal(now, text);
 }
 
-static void set_weight(const struct host *host, const char *shares, const char *weight)
+static void set_file(const struct host *host, const char *v1, const char *v2, const char *text)
 {
-	const char *text = host_is_v1(host) ? shares : weight;
-	int fd = openat(host->cpu_fd, host_is_v1(host) ? "cpu.shares" : "cpu.weight",
-			O_WRONLY | O_CLOEXEC);
+	int fd = openat(host->cpu_fd, host_is_v1(host) ? v1 : v2, O_WRONLY | O_CLOEXEC);
 
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 	(void)close(fd);
+}
+
+static void set_weight(const struct host *host, const char *shares, const char *weight)
+{
+	set_file(host, "cpu.shares", "cpu.weight", host_is_v1(host) ? shares : weight);
 }
 
 static void test_actuator_claim_idle_real_weight_comes_back(void **state)
@@ -174,6 +179,127 @@ static void test_actuator_claim_quota_real_is_restored(void **state)
 	assert_ok(host_claim(host, KNOB_CPU_QUOTA_USEC, 20000));
 	actuator_drop_owner(host->actuator, "test");
 	assert_file(host, "cpu.cfs_quota_us", "cpu.max", host_is_v1(host) ? "-1" : "max 100000");
+}
+
+static int quota_claim(struct host *host, uint64_t id, const char *path, uint64_t number)
+{
+	struct cgroup *group = NULL;
+	struct actuator_target target = {
+		.target = { .kind = TARGET_WORKLOAD, .id = id },
+		.label = "test",
+	};
+	const struct knob_value value = { .number = number };
+	int r;
+
+	assert_ok(cgroup_new(&host->hierarchy, path, &group));
+	target.group = group;
+	r = actuator_claim(host->actuator, "test", &target, KNOB_CPU_QUOTA_USEC, &value, 0,
+			   "a test");
+	(void)cgroup_free(group);
+	return r;
+}
+
+static void assert_quota(const struct host *host, const char *v1, const char *v2)
+{
+	assert_file(host, "cpu.cfs_quota_us", "cpu.max", host_is_v1(host) ? v1 : v2);
+}
+
+/* v1 refuses a child with more than its parent: whichever is claimed or left first, both are what
+ * they are to be at once, up and down. */
+static void test_actuator_claim_quota_real_in_any_order(void **state)
+{
+	struct host *host = host_or_skip(state);
+	const struct hierarchy_mount *cpu = &host->hierarchy.mounts[CONTROLLER_CPU];
+	char buffer[HIERARCHY_PATH_MAX];
+	char path[96], text[64];
+
+	(void)snprintf(path, sizeof(path), "%s/a", host->name);
+	if (!host_is_v1(host)) {
+		int fd = openat(host->cpu_fd, "cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
+
+		assert_int_equal(write(fd, "+cpu", 4), 4);
+		(void)close(fd);
+	}
+	assert_int_equal(mkdirat(cpu->fd, hierarchy_at(cpu, path, buffer), 0755), 0);
+	for (unsigned int order = 0; order < 2; order++) {
+		int child;
+
+		assert_ok(quota_claim(host, 1, host->name, 80000));
+		assert_ok(quota_claim(host, 2, path, 80000));
+		for (unsigned int i = 0; i < 2; i++)
+			assert_ok(i == order ? quota_claim(host, 1, host->name, 30000)
+					     : quota_claim(host, 2, path, 30000));
+		assert_quota(host, "30000", "30000 100000");
+		for (unsigned int i = 0; i < 2; i++)
+			assert_ok(i == order ? quota_claim(host, 1, host->name, 60000)
+					     : quota_claim(host, 2, path, 60000));
+		assert_quota(host, "60000", "60000 100000");
+		child = openat(cpu->fd, hierarchy_at(cpu, path, buffer),
+			       O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_ok(file_read(child, host_is_v1(host) ? "cpu.cfs_quota_us" : "cpu.max", text,
+				    sizeof(text)));
+		assert_string_equal(text, host_is_v1(host) ? "60000" : "60000 100000");
+		actuator_drop_owner(host->actuator, "test");
+		assert_quota(host, "-1", "max 100000");
+		assert_ok(file_read(child, host_is_v1(host) ? "cpu.cfs_quota_us" : "cpu.max", text,
+				    sizeof(text)));
+		assert_string_equal(text, host_is_v1(host) ? "-1" : "max 100000");
+		(void)close(child);
+	}
+	assert_int_equal(unlinkat(cpu->fd, hierarchy_at(cpu, path, buffer), AT_REMOVEDIR), 0);
+}
+
+/* The kernel refuses a quota below the burst, and a burst above the quota. */
+static void test_actuator_claim_burst_real_goes_with_the_quota(void **state)
+{
+	struct host *host = host_or_skip(state);
+
+	if (faccessat(host->cpu_fd, host_is_v1(host) ? "cpu.cfs_burst_us" : "cpu.max.burst", W_OK,
+		      0) < 0) {
+		print_message("# skipped: this kernel has no CPU burst\n");
+		skip();
+	}
+	assert_ok(host_claim(host, KNOB_CPU_QUOTA_USEC, 50000));
+	assert_ok(host_claim(host, KNOB_CPU_BURST_USEC, 80000));
+	assert_file(host, "cpu.cfs_burst_us", "cpu.max.burst", "50000");
+	assert_ok(host_claim(host, KNOB_CPU_QUOTA_USEC, 20000));
+	assert_quota(host, "20000", "20000 100000");
+	assert_file(host, "cpu.cfs_burst_us", "cpu.max.burst", "20000");
+	assert_ok(host_claim(host, KNOB_CPU_QUOTA_USEC, 70000));
+	assert_quota(host, "70000", "70000 100000");
+	assert_file(host, "cpu.cfs_burst_us", "cpu.max.burst", "70000");
+	assert_int_equal(actuator_restore_all(host->actuator, false), 0);
+	assert_quota(host, "-1", "max 100000");
+	assert_file(host, "cpu.cfs_burst_us", "cpu.max.burst", "0");
+}
+
+/* A raised quota goes down below a burst of ours. */
+static void test_actuator_restore_real_burst_is_out_of_the_quotas_way(void **state)
+{
+	struct host *host = host_or_skip(state);
+	const struct berth_target target = { TARGET_WORKLOAD, 1 };
+
+	if (faccessat(host->cpu_fd, host_is_v1(host) ? "cpu.cfs_burst_us" : "cpu.max.burst", W_OK,
+		      0) < 0) {
+		print_message("# skipped: this kernel has no CPU burst\n");
+		skip();
+	}
+	set_file(host, "cpu.cfs_quota_us", "cpu.max", "40000");
+	assert_ok(host_claim(host, KNOB_CPU_QUOTA_USEC, 80000));
+	assert_ok(host_claim(host, KNOB_CPU_BURST_USEC, 60000));
+	/* Let go while the burst is still wanted. */
+	actuator_unclaim(host->actuator, "test", target, KNOB_CPU_QUOTA_USEC);
+	assert_quota(host, "40000", "40000 100000");
+	assert_file(host, "cpu.cfs_burst_us", "cpu.max.burst", "40000");
+	assert_ok(host_claim(host, KNOB_CPU_QUOTA_USEC, 80000));
+	assert_file(host, "cpu.cfs_burst_us", "cpu.max.burst", "60000");
+	host->actuator = actuator_free(host->actuator);
+	assert_int_equal(actuator_restore_journal(&host->root, &host->hierarchy, host->runtime_fd,
+						  NULL, NULL),
+			 0);
+	assert_quota(host, "40000", "40000 100000");
+	assert_file(host, "cpu.cfs_burst_us", "cpu.max.burst", "0");
+	host_start(host);
 }
 
 static void test_actuator_drift_real_write_is_noticed(void **state)
@@ -335,10 +461,11 @@ static void test_actuator_claim_real_group_removed(void **state)
 {
 	struct host *host = host_or_skip(state);
 	const struct hierarchy_mount *cpu = &host->hierarchy.mounts[CONTROLLER_CPU];
+	char buffer[HIERARCHY_PATH_MAX];
 	struct actuator_stats stats;
 
 	assert_ok(host_claim(host, KNOB_CPU_WEIGHT, 50));
-	assert_int_equal(unlinkat(cpu->fd, host->name, AT_REMOVEDIR), 0);
+	assert_ok(unlinkat(cpu->fd, hierarchy_at(cpu, host->name, buffer), AT_REMOVEDIR));
 	assert_ok(host_claim(host, KNOB_CPU_WEIGHT, 60));
 	while (sd_event_run(host->event, 20 * USEC_PER_MSEC) > 0)
 		;
@@ -357,6 +484,13 @@ int main(void)
 						host_open, host_close),
 		cmocka_unit_test_setup_teardown(test_actuator_claim_quota_real_is_restored,
 						host_open, host_close),
+		cmocka_unit_test_setup_teardown(test_actuator_claim_quota_real_in_any_order,
+						host_open, host_close),
+		cmocka_unit_test_setup_teardown(test_actuator_claim_burst_real_goes_with_the_quota,
+						host_open, host_close),
+		cmocka_unit_test_setup_teardown(
+			test_actuator_restore_real_burst_is_out_of_the_quotas_way, host_open,
+			host_close),
 		cmocka_unit_test_setup_teardown(test_actuator_drift_real_write_is_noticed,
 						host_open, host_close),
 		cmocka_unit_test_setup_teardown(test_actuator_restore_journal_real_after_a_kill,

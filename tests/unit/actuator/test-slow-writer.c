@@ -23,7 +23,7 @@ static int setup(void **state)
 
 	assert_non_null(fixture);
 	assert_ok(sd_event_new(&fixture->event));
-	assert_ok(slow_writer_new(fixture->event, &fixture->writer));
+	assert_ok(slow_writer_new(fixture->event, LIMIT_SLOW_QUEUE, &fixture->writer));
 	assert_int_equal(pipe2(fixture->pipe, O_CLOEXEC), 0);
 	*state = fixture;
 	return 0;

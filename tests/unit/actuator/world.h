@@ -62,7 +62,9 @@ static bool world_was_idle[ARRAY_SIZE(world_groups)];
 static inline void world_path(const struct world *world, const char *group, const char *file,
 			      char *text, size_t size)
 {
-	const char *controller = strncmp(file, "memory", 6) == 0 ? "memory/" : "cpu/";
+	const char *controller = strncmp(file, "memory", 6) == 0  ? "memory/"
+				 : strncmp(file, "blkio", 5) == 0 ? "blkio/"
+								  : "cpu/";
 
 	(void)snprintf(text, size, "%s/sys/fs/cgroup/%s%s/%s", world->dir,
 		       world->version == 1 ? controller : "", group, file);
@@ -167,6 +169,9 @@ static inline void world_fill(struct world *world)
 		world_path(world, world_groups[i], "memory", path, sizeof(path));
 		path[strlen(path) - strlen("memory")] = '\0';
 		assert_int_equal(mkdir(path, 0755), 0);
+		world_path(world, world_groups[i], "blkio", path, sizeof(path));
+		path[strlen(path) - strlen("blkio")] = '\0';
+		assert_int_equal(mkdir(path, 0755), 0);
 		for (size_t j = 0; j < ARRAY_SIZE(world_files_v1); j++)
 			if (strcmp(world_files_v1[j].name, "cgroup.procs") != 0)
 				world_set(world, world_groups[i], world_files_v1[j].name,
@@ -186,7 +191,8 @@ static inline void world_mounts(const struct world *world)
 		(void)fputs("cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n", stream);
 	else
 		(void)fputs("cgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\n"
-			    "cgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0\n",
+			    "cgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0\n"
+			    "cgroup /sys/fs/cgroup/blkio cgroup rw,blkio 0 0\n",
 			    stream);
 	assert_int_equal(fclose(stream), 0);
 }
@@ -211,6 +217,7 @@ static inline void world_open(struct world *world, int version)
 	if (version == 1) {
 		world_make(world->dir, "sys/fs/cgroup/cpu");
 		world_make(world->dir, "sys/fs/cgroup/memory");
+		world_make(world->dir, "sys/fs/cgroup/blkio");
 	}
 	world_mounts(world);
 	world_fill(world);

@@ -5,6 +5,7 @@
 
 #include "berth-test.h"
 #include "cgroup.h"
+#include "cleanup.h"
 #include "file.h"
 #include "fixture-copy.h"
 #include "macro.h"
@@ -13,6 +14,7 @@ struct tree {
 	char path[32];
 	struct sysroot root;
 	struct hierarchy hierarchy;
+	int cgroup; /* where cgroups are mounted; -1: the tree has none */
 };
 
 static int tree_setup(void **state, const char *name)
@@ -25,6 +27,7 @@ static int tree_setup(void **state, const char *name)
 	if (fixture_copy(name, tree->path) < 0 || sysroot_open(tree->path, &tree->root) < 0 ||
 	    hierarchy_open(&tree->root, &tree->hierarchy) < 0)
 		return -1;
+	tree->cgroup = openat(tree->root.root, "sys/fs/cgroup", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	*state = tree;
 	return 0;
 }
@@ -53,6 +56,7 @@ static int tree_teardown(void **state)
 {
 	struct tree *tree = *state;
 
+	(void)close_keep_errno(tree->cgroup);
 	hierarchy_done(&tree->hierarchy);
 	sysroot_done(&tree->root);
 	fixture_remove(tree->path);
@@ -112,7 +116,7 @@ static uint64_t inode_of(const struct tree *tree, const char *path)
 {
 	struct stat st;
 
-	assert_int_equal(fstatat(tree->root.cgroup, path, &st, 0), 0);
+	assert_int_equal(fstatat(tree->cgroup, path, &st, 0), 0);
 	return st.st_ino;
 }
 
@@ -185,8 +189,8 @@ static void replace(const struct tree *tree, const char *path)
 	char old[128];
 
 	(void)snprintf(old, sizeof(old), "%s.old", path);
-	assert_int_equal(renameat(tree->root.cgroup, path, tree->root.cgroup, old), 0);
-	assert_int_equal(mkdirat(tree->root.cgroup, path, 0700), 0);
+	assert_int_equal(renameat(tree->cgroup, path, tree->cgroup, old), 0);
+	assert_int_equal(mkdirat(tree->cgroup, path, 0700), 0);
 }
 
 static void test_cgroup_open_successor_is_stale(void **state)
@@ -217,7 +221,7 @@ static void test_cgroup_new_v1_in_one_hierarchy_only(void **state)
 	struct cgroup *group = NULL;
 
 	/* runc makes the directories one hierarchy after the other. */
-	assert_int_equal(mkdirat(tree->root.cgroup, "memory/new", 0700), 0);
+	assert_int_equal(mkdirat(tree->cgroup, "memory/new", 0700), 0);
 	assert_ok(cgroup_new(&tree->hierarchy, "new", &group));
 	assert_int_equal(group->inode[CONTROLLER_CPU], 0);
 	assert_true(group->inode[CONTROLLER_MEMORY] == inode_of(tree, "memory/new"));
@@ -243,7 +247,7 @@ static void test_cgroup_new_v1_left_where_nobody_looks_is_gone(void **state)
 		int r;
 
 		group = NULL;
-		assert_int_equal(mkdirat(tree->root.cgroup, cases[i].path, 0700), 0);
+		assert_int_equal(mkdirat(tree->cgroup, cases[i].path, 0700), 0);
 		r = cgroup_new(&tree->hierarchy, "left", &group);
 		if (r != -cases[i].error)
 			fail_msg("%s: %d", cases[i].path, r);
@@ -254,7 +258,7 @@ static void test_cgroup_new_v1_left_where_nobody_looks_is_gone(void **state)
 	for (int i = 0; i < CONTROLLER_MAX; i++)
 		if (i != CONTROLLER_IO)
 			tree->hierarchy.mounts[i].version = 0;
-	assert_int_equal(mkdirat(tree->root.cgroup, "blkio/left", 0700), 0);
+	assert_int_equal(mkdirat(tree->cgroup, "blkio/left", 0700), 0);
 	assert_ok(cgroup_new(&tree->hierarchy, "left", &group));
 	(void)cgroup_free(group);
 }

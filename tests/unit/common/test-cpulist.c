@@ -107,6 +107,31 @@ static void test_cpulist_format_worst_case_comes_back(void **state)
 	assert_memory_equal(&list, &again, sizeof(list));
 }
 
+static void test_cpulist_sets_are_computed(void **state)
+{
+	struct cpulist a = { 0 }, b = { 0 }, none = { 0 };
+	char text[64];
+
+	(void)state;
+	assert_ok(cpulist_parse("0-3,8191", &a));
+	assert_ok(cpulist_parse("2-5", &b));
+	assert_false(cpulist_is_within(&a, &b));
+	cpulist_intersect(&b, &a);
+	assert_ok(cpulist_format(&b, text, sizeof(text)));
+	assert_string_equal(text, "2-3");
+	assert_true(cpulist_is_within(&b, &a));
+	cpulist_subtract(&a, &b);
+	assert_ok(cpulist_format(&a, text, sizeof(text)));
+	assert_string_equal(text, "0-1,8191");
+	cpulist_unite(&a, &b);
+	assert_ok(cpulist_format(&a, text, sizeof(text)));
+	assert_string_equal(text, "0-3,8191");
+	assert_false(cpulist_equals(&a, &b));
+	assert_true(cpulist_is_within(&none, &a) && cpulist_is_empty(&none));
+	cpulist_subtract(&a, &a);
+	assert_true(cpulist_is_empty(&a) && cpulist_equals(&a, &none));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -114,6 +139,7 @@ int main(void)
 		cmocka_unit_test(test_cpulist_add_out_of_range_is_nothing),
 		cmocka_unit_test(test_cpulist_format_short_buffer_is_refused),
 		cmocka_unit_test(test_cpulist_format_worst_case_comes_back),
+		cmocka_unit_test(test_cpulist_sets_are_computed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

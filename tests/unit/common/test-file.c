@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "berth-test.h"
+#include "cleanup.h"
 #include "file.h"
 #include "fixture-copy.h"
 #include "macro.h"
@@ -118,6 +119,25 @@ static void test_file_read_all_sizes_are_whole(void **state)
 	free(data);
 }
 
+static void test_file_read_fd_keeps_to_its_limit_and_its_place(void **state)
+{
+	int dirfd = file_make(state, "0123456789", 10);
+	cleanup_close int fd = openat(dirfd, "file", O_RDONLY | O_CLOEXEC);
+	cleanup_free char *whole = NULL, *rest = NULL, *none = NULL;
+	size_t length = 0;
+
+	assert_ok(fd);
+	assert_errno(file_read_fd(fd, 9, &none, &length), EFBIG);
+	assert_null(none);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_ok(file_read_fd(fd, 10, &whole, &length));
+	assert_string_equal(whole, "0123456789");
+	assert_int_equal(lseek(fd, 7, SEEK_SET), 7);
+	assert_ok(file_read_fd(fd, 10, &rest, &length));
+	assert_string_equal(rest, "789");
+	assert_int_equal(length, 3);
+}
+
 static void test_file_read_u64_table_matches(void **state)
 {
 	static const struct {
@@ -202,6 +222,7 @@ int main(void)
 		TEST(test_file_read_boundary_of_the_buffer),
 		TEST(test_file_read_missing_is_an_error),
 		TEST(test_file_read_all_sizes_are_whole),
+		TEST(test_file_read_fd_keeps_to_its_limit_and_its_place),
 		TEST(test_file_read_u64_table_matches),
 		TEST(test_file_read_u64_nul_in_file_is_refused),
 		TEST(test_file_each_directory_only_directories),

@@ -56,16 +56,30 @@ static void test_hierarchy_open_v1_joined(void **state)
 		[CONTROLLER_IO] = { 1, "/sys/fs/cgroup/blkio", CONTROLLER_IO },
 		[CONTROLLER_PIDS] = { 1, "/sys/fs/cgroup/pids", CONTROLLER_PIDS },
 	};
+	const struct hierarchy_mount *mount;
 	struct hierarchy hierarchy;
+	char buffer[HIERARCHY_PATH_MAX];
+	const char *path;
+	int fd;
 
 	(void)state;
 	open_fixture("k8s-v1", &hierarchy);
 	check(&hierarchy, HIERARCHY_V1, expected);
-	assert_int_equal(faccessat(hierarchy.mounts[CONTROLLER_CPU].fd, "kubepods.slice/cpu.shares",
-				   F_OK, 0),
-			 0);
+	/* One fd for all of them, from which each is reached. */
+	mount = &hierarchy.mounts[CONTROLLER_CPU];
+	assert_int_equal(mount->fd, hierarchy.mounts[CONTROLLER_MEMORY].fd);
+	path = hierarchy_at(mount, "kubepods.slice/cpu.shares", buffer);
+	assert_string_equal(path, "cpu,cpuacct/kubepods.slice/cpu.shares");
+	assert_ok(faccessat(mount->fd, path, F_OK, 0));
+	fd = hierarchy_open_root(&hierarchy.mounts[CONTROLLER_MEMORY], O_RDONLY);
+	assert_ok(faccessat(fd, "kubepods.slice/cgroup.procs", F_OK, 0));
+	assert_int_equal(close(fd), 0);
+	/* In its mount table and not in its tree, so that cgroup2 has it. */
+	assert_int_equal(hierarchy.perf_event_version, 2);
 	hierarchy_done(&hierarchy);
 	assert_int_equal(hierarchy.mounts[CONTROLLER_CPU].fd, -EBADF);
+	assert_null(hierarchy.perf_event);
+	assert_int_equal(hierarchy.perf_event_version, 0);
 	hierarchy_done(&hierarchy);
 }
 
@@ -100,6 +114,10 @@ static void test_hierarchy_open_v2_shares_one_mount(void **state)
 
 		open_fixture(names[i], &hierarchy);
 		check(&hierarchy, HIERARCHY_V2, expected);
+		/* No controller is offered by that name: every group has it. */
+		assert_int_equal(hierarchy.perf_event_version, 2);
+		assert_string_equal(hierarchy.perf_event, "/sys/fs/cgroup");
+		assert_string_equal(hierarchy.mounts[CONTROLLER_CPU].dir, "");
 		hierarchy_done(&hierarchy);
 	}
 }
@@ -267,7 +285,7 @@ static void test_hierarchy_open_no_table_is_an_error(void **state)
 	struct sysroot root = SYSROOT_NULL;
 	struct hierarchy hierarchy;
 
-	assert_int_equal(unlinkat(tree->root.proc, "self/mounts", 0), 0);
+	assert_int_equal(unlinkat(tree->root.root, "proc/self/mounts", 0), 0);
 	assert_errno(hierarchy_open(&tree->root, &hierarchy), ENOENT);
 	assert_errno(hierarchy_open(&root, &hierarchy), EBADF);
 }

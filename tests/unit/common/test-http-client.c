@@ -659,6 +659,30 @@ static void test_http_handlers_that_refuse_cancel(void **state)
 	strbuf_done(&in_body.body);
 }
 
+/* Longer than a turn gets: what follows is kept by libcurl, and handed on in the next turn. */
+static void head_takes_long(struct outcome *outcome)
+{
+	uint64_t until = world_now() + 2ull * HTTP_SLICE_USEC;
+
+	(void)outcome;
+	while (world_now() < until)
+		;
+}
+
+static void test_http_handlers_that_refuse_a_later_turn_cancel(void **state)
+{
+	struct outcome outcome = { .body_returns = -EBADMSG, .on_head = head_takes_long };
+	uint64_t began = world_now();
+
+	(void)state;
+	/* This server sends a piece and then nothing: only the refusal can end it. */
+	get_from(answer_silent, (struct http_call_spec){ 0 }, &outcome);
+	assert_errno(outcome.result.error, ECANCELED);
+	assert_int_equal(outcome.pieces, 1);
+	assert_true(world_now() - began < 10 * USEC_PER_SEC);
+	strbuf_done(&outcome.body);
+}
+
 #define BIG_BYTES (4u << 20)
 
 static bool answer_big(struct server *server, int fd)
@@ -791,6 +815,7 @@ int main(void)
 		cmocka_unit_test(test_http_call_free_in_own_handlers_ends_it),
 		cmocka_unit_test(test_http_call_free_before_it_began_tells_nothing),
 		cmocka_unit_test(test_http_handlers_that_refuse_cancel),
+		cmocka_unit_test(test_http_handlers_that_refuse_a_later_turn_cancel),
 		cmocka_unit_test(test_http_call_long_body_leaves_turns_to_others),
 		cmocka_unit_test(test_http_call_idle_watch_wakes_nobody),
 	};

@@ -129,7 +129,7 @@ static void test_settings_load_configmap_mount_is_followed_through_its_swap(void
 	settings = load();
 	assert_int_equal(settings->dry_run, 1);
 	assert_int_equal(settings->log_level, 4);
-	settings = settings_free(settings);
+	(void)settings_free(settings);
 
 	/* The swap; the link of the removed key is still there, as kubelet leaves it for a moment.
 	 */
@@ -180,6 +180,40 @@ static void test_settings_load_replaced_values_must_be_valid_too(void **state)
 	assert_refused("main.yaml:1:10: dry_run: expected true or false, not 'maybe'\n"
 		       "main.yaml:2:15: rules[0].qos: expected critical, high, normal, batch, "
 		       "scavenger or 2 to -2, not 'fast'");
+}
+
+/* What `berthctl check` goes by: sections of plugins are there beside errors of the daemon's keys.
+ */
+static void test_settings_check_has_sections_whatever_is_wrong_above(void **state)
+{
+	static const struct {
+		const char *main, *dropin;
+		size_t errors;
+	} cases[] = {
+		{ "dry_run: maybe\nplugins: {colocation: {cpu: {way: x}}}\n", "dry_run: true\n",
+		  1 },
+		{ "dry_run: true\n", "dry_runn: 1\nplugins: {colocation: {cpu: {way: x}}}\n", 1 },
+		{ "plugins: {colocation: {cpu: {way: x}}}\n", "plugins: {exporter: 1}\n", 1 },
+		{ "plugins: {colocation: {cpu: {way: x}}}\n", "rules: [\n", 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct config_errors errors = { 0 };
+		struct settings *settings = NULL;
+		const struct settings_plugin *section;
+
+		write_file("main.yaml", cases[i].main);
+		write_file("d/1.yaml", cases[i].dropin);
+		assert_errno(settings_check("main.yaml", "d", false, &errors, &settings), EINVAL);
+		assert_int_equal(errors.count, cases[i].errors);
+		assert_non_null(settings);
+		section = settings_plugin(settings, "colocation");
+		assert_non_null(section);
+		assert_non_null(config_node_get(section->node, "cpu"));
+		(void)settings_free(settings);
+		config_errors_done(&errors);
+	}
 }
 
 static void test_settings_load_too_many_dropins_are_refused(void **state)
@@ -276,7 +310,8 @@ static void test_settings_load_bad_overrides_are_refused_on_every_node(void **st
 		"main.yaml:5:35: overrides[3].node: an override cannot change what overrides "
 		"match on\n"
 		"main.yaml:6:29: overrides[4].overrides: unknown key; known here: node, "
-		"dry_run, default_qos, sources, metrics, actions, systemd, "
+		"dry_run, default_qos, sources, metrics, telemetry, actions, quota_period, "
+		"systemd, "
 		"reconcile_interval, log_level, match, rules, plugins\n"
 		"main.yaml:7:22: overrides[5].match.labels: expected 'name: glob' below it\n"
 		"main.yaml:8:5: overrides[6]: expected an override: {match: {node: GLOB}, "
@@ -296,6 +331,7 @@ int main(void)
 		TEST(test_settings_load_unreadable_things_are_refused),
 		TEST(test_settings_load_missing_file_is_fine_only_if_said),
 		TEST(test_settings_load_replaced_values_must_be_valid_too),
+		TEST(test_settings_check_has_sections_whatever_is_wrong_above),
 		TEST(test_settings_load_too_many_dropins_are_refused),
 		TEST(test_settings_load_matching_overrides_are_merged),
 		TEST(test_settings_load_override_by_environment_name_matches),

@@ -30,6 +30,8 @@ struct world {
 	struct plugin_list plugins;
 	struct settings *settings;
 	struct host *host;
+	unsigned int told_count; /* by plugins' tell(); the last one: "OWNER ID WHAT: REASON" */
+	char told[256];
 };
 
 static inline void world_write(const struct world *world, const char *name, const char *text)
@@ -203,7 +205,7 @@ static inline struct world *world_new(void)
 					     world->runtime_fd };
 	assert_ok(actuator_new(&context, &options, &world->actuator));
 	(void)actuator_probe(world->actuator, "batch/a");
-	assert_ok(snapshot_init(&world->snapshot, &world->root, &world->hierarchy));
+	assert_ok(snapshot_init(&world->snapshot, &world->root, &world->hierarchy, NULL));
 	assert_ok(metrics_new(&world->metrics));
 	world->settings = world_settings(world, WORLD_POLICY);
 	registry_init(&world->registry, &world->hierarchy, world->settings, world_listen, world);
@@ -218,6 +220,16 @@ static inline void world_plugin(const struct world *world, const char *module)
 	module_copy(path, module);
 }
 
+static inline void world_on_told(void *data, const char *owner, uint64_t id, const char *what,
+				 const char *reason)
+{
+	struct world *world = data;
+
+	world->told_count++;
+	(void)snprintf(world->told, sizeof(world->told), "%s %llu %s: %s", owner,
+		       (unsigned long long)id, what, reason);
+}
+
 /* Load what is in the plugins directory and start it by this policy. */
 static inline void world_run(struct world *world, const char *policy)
 {
@@ -230,6 +242,8 @@ static inline void world_run(struct world *world, const char *policy)
 		.snapshot = &world->snapshot,
 		.metrics = world->metrics,
 		.runtime_fd = world->runtime_fd,
+		.told = world_on_told,
+		.acted_data = world,
 	};
 
 	(void)snprintf(path, sizeof(path), "%s/plugins", world->dir);

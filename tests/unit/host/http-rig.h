@@ -27,6 +27,7 @@ struct rig {
 	int listen_fd; /* a copy, for its address */
 	int directory_fd;
 	struct peer peer;
+	struct blob *blob; /* what /blob gives; NULL: none */
 	char directory[32];
 	char text[256 * 1024];
 };
@@ -71,11 +72,28 @@ static inline void handle_large(void *data, const struct http_request *request,
 		strbuf_addf(&response->body, "%08u", i);
 }
 
+static inline void handle_blob(void *data, const struct http_request *request,
+			       struct http_response *response)
+{
+	const struct rig *rig = data;
+
+	response->content_type = "text/plain";
+	/* A blob goes before a body. */
+	strbuf_add(&response->body, "not this");
+	response->blob = blob_ref(rig->blob);
+	response->encoding = request->accept_encoding ? "gzip" : NULL;
+}
+
 static const struct http_route routes[] = {
-	{ "GET", "/hello", false, handle_hello }, { "POST", "/echo", false, handle_echo },
-	{ "GET", "/both", false, handle_hello },  { "POST", "/both", false, handle_echo },
-	{ "GET", "/tree/", false, handle_path },  { "GET", "/large", false, handle_large },
-	{ "POST", "/root", true, handle_hello },  { NULL, NULL, false, NULL },
+	{ "GET", "/hello", false, handle_hello },
+	{ "POST", "/echo", false, handle_echo },
+	{ "GET", "/both", false, handle_hello },
+	{ "POST", "/both", false, handle_echo },
+	{ "GET", "/tree/", false, handle_path },
+	{ "GET", "/large", false, handle_large },
+	{ "POST", "/root", true, handle_hello },
+	{ "GET", "/blob", false, handle_blob },
+	{ NULL, NULL, false, NULL },
 };
 
 static const struct http_limits quick = { 4, 1, 2 * USEC_PER_SEC };
@@ -103,8 +121,8 @@ static inline int rig_setup(void **state, bool local, const struct http_limits *
 	assert_ok(fd);
 	rig->listen_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (limits)
-		assert_ok(
-			http_server_new_limited(rig->event, fd, routes, rig, limits, &rig->server));
+		assert_ok(http_server_new_limited(rig->event, fd, routes, rig, NULL, limits,
+						  &rig->server));
 	else
 		assert_ok(http_server_new(rig->event, fd, routes, rig, &rig->server));
 	*state = rig;
@@ -135,6 +153,7 @@ static inline int rig_teardown(void **state)
 	(void)close_keep_errno(rig->directory_fd);
 	(void)sd_event_unref(rig->event);
 	fixture_remove(rig->directory);
+	(void)blob_unref(rig->blob);
 	free(rig);
 	return 0;
 }

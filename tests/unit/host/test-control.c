@@ -2,6 +2,7 @@
 #include <jansson.h>
 
 #include "api/control.h"
+#include "api/web.h"
 #include "berth-test.h"
 #include "host-world.h"
 #include "http-client.h"
@@ -34,6 +35,8 @@ static int reload_fake(void *data)
 	return rig->reload_result;
 }
 
+static const struct web_state no_web = { .listen = "", .file = "" };
+
 static int rig_setup(void **state)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
@@ -56,6 +59,7 @@ static int rig_setup(void **state)
 			   .sources = rig->sources,
 			   .source_count = 1,
 			   .config_errors = &rig->errors,
+			   .web = &no_web,
 			   .start_usec = world_now_usec(),
 			   .last_apply_usec = world_now_usec() },
 		.metrics = rig->world->metrics,
@@ -305,6 +309,60 @@ static void test_workloads_a_name_that_is_not_utf8_takes_no_table_away(void **st
 	json_decref(answer);
 }
 
+/* A bug once: the number of the entry was taken for that of the workload. */
+static void test_explain_history_and_top_events_are_of_the_workload(void **state)
+{
+	struct rig *rig = *state;
+	json_t *answer, *item, *events;
+
+	claim_idle(rig, world_add(rig->world, "online"), "online");
+	claim_idle(rig, world_add(rig->world, "batch/a"), "batch/a");
+	actuator_unclaim(rig->world->actuator, "tester",
+			 (struct berth_target){
+				 TARGET_WORKLOAD,
+				 registry_find_path(&rig->world->registry, "batch/a")->view.id },
+			 KNOB_CPU_IDLE);
+	world_settle(rig->world);
+	answer = ask_json(rig, "GET", "/v1/explain?workload=batch%2Fa", "200");
+	assert_int_equal(json_array_size(json_object_get(answer, "history")), 1);
+	assert_string_equal(text_of(item_of(answer, "history", 0), "what"), "restore cpu.idle");
+	json_decref(answer);
+	answer = ask_json(rig, "GET", "/v1/explain?workload=online", "200");
+	assert_int_equal(json_array_size(json_object_get(answer, "history")), 0);
+	json_decref(answer);
+	answer = ask_json(rig, "GET", "/v1/top", "200");
+	for (size_t i = 0; i < 2; i++) {
+		item = item_of(answer, "workloads", i);
+		events = json_object_get(item, "events");
+		if (strcmp(text_of(item, "name"), "online") == 0) {
+			assert_null(events);
+			continue;
+		}
+		assert_int_equal(json_integer_value(json_object_get(events, "count")), 1);
+		assert_string_equal(text_of(events, "last"), "restore cpu.idle 0: restored");
+	}
+	json_decref(answer);
+}
+
+static void test_explain_first_look_says_so_and_has_the_sample(void **state)
+{
+	struct rig *rig = *state;
+	json_t *answer, *sample;
+
+	(void)world_add(rig->world, "batch/a");
+	answer = ask_json(rig, "GET", "/v1/explain?workload=batch%2Fa", "200");
+	sample = json_object_get(answer, "sample");
+	assert_true(json_is_false(json_object_get(sample, "averaged")));
+	assert_int_equal(json_integer_value(json_object_get(sample, "memory_bytes")), 4096);
+	/* What this host does not tell has no key. */
+	assert_null(json_object_get(sample, "memory_event_oom_kill"));
+	json_decref(answer);
+	answer = ask_json(rig, "GET", "/v1/explain?workload=batch%2Fa", "200");
+	sample = json_object_get(answer, "sample");
+	assert_true(json_is_true(json_object_get(sample, "averaged")));
+	json_decref(answer);
+}
+
 static void test_top_samples_and_what_was_written(void **state)
 {
 	struct rig *rig = *state;
@@ -386,17 +444,31 @@ static void test_metrics_every_family_and_the_levels_of_now(void **state)
 	struct rig *rig = *state;
 	const struct self_metric *metric;
 	const char *page;
+	uint64_t id;
 
-	(void)world_add(rig->world, "batch/a");
+	id = world_add(rig->world, "batch/a");
+	claim_idle(rig, id, "batch/a");
 	(void)world_add(rig->world, "online");
 	page = ask(rig, "GET", "/metrics", "200");
+	assert_non_null(strstr(page, "\nberth_workload_knob{knob=\"cpu.idle\",kind=\"cgroup\","
+				     "name=\"a\",qos=\"batch\"} 1\n"));
+	assert_null(strstr(page, "kind=\"cgroup\",name=\"online\""));
 	assert_non_null(strstr(page, "\nberth_workloads{kind=\"cgroup\",qos=\"batch\"} 1\n"));
 	assert_non_null(strstr(page, "\nberth_workloads{kind=\"cgroup\",qos=\"normal\"} 1\n"));
 	assert_non_null(strstr(page, "\nberth_source_up{source=\"fake\"} 1\n"));
 	assert_non_null(strstr(page, "\nberth_config_valid 1\n"));
-	assert_non_null(strstr(page, "\nberth_workload_memory_bytes{kind=\"cgroup\",namespace=\"\","
-				     "name=\"online\",qos=\"normal\"} 4096\n"));
 	assert_non_null(strstr(page, "berth_kernel_feature{name=\"cpu.idle\"} 1\n"));
+
+	/* What is there is not made again; what changed is. */
+	page = ask(rig, "GET", "/metrics", "200");
+	assert_non_null(strstr(page, "name=\"a\",qos=\"batch\"} 1\n"));
+	actuator_unclaim(rig->world->actuator, "tester",
+			 (struct berth_target){ TARGET_WORKLOAD, id }, KNOB_CPU_IDLE);
+	world_settle(rig->world);
+	assert_null(strstr(ask(rig, "GET", "/metrics", "200"), "berth_workload_knob{"));
+	claim_idle(rig, id, "batch/a");
+	assert_non_null(
+		strstr(ask(rig, "GET", "/metrics", "200"), "name=\"a\",qos=\"batch\"} 1\n"));
 
 	/* A level that is left and a source that is off have no series any more. */
 	rig->source.state = SOURCE_OFF;
@@ -404,10 +476,12 @@ static void test_metrics_every_family_and_the_levels_of_now(void **state)
 	page = ask(rig, "GET", "/metrics", "200");
 	assert_null(strstr(page, "qos=\"batch\""));
 	assert_null(strstr(page, "berth_source_up{"));
+	assert_non_null(strstr(page, "\nberth_workload_knob{knob=\"cpu.idle\",kind=\"cgroup\","
+				     "name=\"a\",qos=\"high\"} 1\n"));
 	assert_non_null(strstr(page, "\nberth_workloads{kind=\"cgroup\",qos=\"high\"} 2\n"));
 	for (size_t i = 0; (metric = self_metric_at(i)); i++)
 		if (!*metric->labels && !strstr(metric->name, "_process_") &&
-		    !strstr(page, metric->name))
+		    !strstr(metric->name, "_web_certificate_") && !strstr(page, metric->name))
 			fail_msg("%s is not on the page", metric->name);
 }
 
@@ -423,6 +497,8 @@ int main(void)
 		RIG_TEST(test_explain_a_container_tells_its_pod_and_where_that_is_from),
 		RIG_TEST(test_explain_a_name_that_names_none_or_two_is_refused),
 		RIG_TEST(test_workloads_a_name_that_is_not_utf8_takes_no_table_away),
+		RIG_TEST(test_explain_history_and_top_events_are_of_the_workload),
+		RIG_TEST(test_explain_first_look_says_so_and_has_the_sample),
 		RIG_TEST(test_top_samples_and_what_was_written),
 		RIG_TEST(test_restore_pauses_until_resumed),
 		RIG_TEST(test_reload_a_bad_policy_is_told_with_its_errors),

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "berth-test.h"
-#include "client.h"
 #include "format.h"
 #include "macro.h"
 #include "table.h"
-#include "top-page.h"
 
 static const struct table_column columns[] = {
 	{ "NAME", FIT_CUT, false },
@@ -192,51 +190,53 @@ static void test_format_usec_any_length_two_units(void **state)
 	}
 }
 
-static json_t *top_answer(unsigned int second, unsigned int cpu_a, unsigned int cpu_b)
+static void test_table_render_marked_row_is_inverse_from_side_to_side(void **state)
 {
-	json_t *answer = json_pack(
-		"{s:{s:i,s:i,s:i,s:I,s:I}, s:[{s:i,s:s,s:s,s:s,s:i,s:i,s:i},"
-		"{s:i,s:s,s:s,s:s,s:i,s:i,s:i}]}",
-		"node", "cpus", 2, "cpu_total_usec", (int)second * 2000000, "cpu_busy_usec",
-		(int)second * 500000, "memory_total_bytes", (json_int_t)4 << 30,
-		"memory_available_bytes", (json_int_t)1 << 30, "workloads", "id", 1, "namespace",
-		"shop", "name", "web", "qos", "high", "time_usec", (int)second * 1000000,
-		"cpu_usage_usec", (int)cpu_a, "memory_bytes", 2 << 20, "id", 2, "namespace", "",
-		"name", "job", "qos", "batch", "time_usec", (int)second * 1000000, "cpu_usage_usec",
-		(int)cpu_b, "memory_bytes", 1 << 20);
-
-	assert_non_null(answer);
-	return answer;
-}
-
-static void test_top_page_two_answers_rates_and_order(void **state)
-{
-	const struct screen screen = { .width = 80 };
-	json_t *before = top_answer(10, 1000000, 500000), *now = top_answer(12, 1500000, 3500000);
-	struct strbuf by_cpu cleanup_strbuf = {}, by_memory cleanup_strbuf = {};
-	struct strbuf first cleanup_strbuf = {}, one cleanup_strbuf = {};
+	const struct screen screen = { .width = 30, .color = true };
+	struct table table cleanup_table = {};
+	struct strbuf page cleanup_strbuf = {};
 
 	(void)state;
-	assert_ok(top_page(before, now, TOP_CPU, 100, &screen, &by_cpu));
-	assert_non_null(strstr(strbuf_text(&by_cpu), "2 CPUs 25% busy, memory 3.0G of 4.0G"));
-	assert_non_null(strstr(strbuf_text(&by_cpu), "job       batch   150  1.0M"));
-	assert_non_null(strstr(strbuf_text(&by_cpu), "shop/web  high     25  2.0M"));
-	assert_true(strstr(strbuf_text(&by_cpu), "job ") <
-		    strstr(strbuf_text(&by_cpu), "shop/web"));
+	table_init(&table, columns, 2);
+	table.first_width = 10;
+	table.marked = 2;
+	table_add(&table, STYLE_BAD, "web");
+	table_add(&table, STYLE_NONE, "7");
+	table_add(&table, STYLE_BAD, "db");
+	table_add(&table, STYLE_NONE, "8");
+	assert_ok(table_render(&table, &screen, &page));
+	/* No colour of a cell ends the mark. */
+	assert_non_null(strstr(strbuf_text(&page), "\033[31mweb\033[0m         7\n"
+						   "\033[7mdb          8                 "
+						   "\033[0m\n"));
+}
 
-	assert_ok(top_page(before, now, TOP_MEMORY, 100, &screen, &by_memory));
-	assert_true(strstr(strbuf_text(&by_memory), "job ") >
-		    strstr(strbuf_text(&by_memory), "shop/web"));
+static void test_line_add_longer_than_the_screen_is_cut(void **state)
+{
+	const struct screen screen = { .width = 10 };
+	struct strbuf page cleanup_strbuf = {};
 
-	/* One look: what is not known yet is not shown as 0. */
-	assert_ok(top_page(NULL, now, TOP_CPU, 100, &screen, &first));
-	assert_null(strstr(strbuf_text(&first), "busy"));
-	assert_non_null(strstr(strbuf_text(&first), "job       batch     -"));
+	(void)state;
+	line_add(&page, &screen, STYLE_NONE, "0123456789");
+	line_add(&page, &screen, STYLE_NONE, "0123456789a\033[2J");
+	assert_string_equal(strbuf_text(&page), "0123456789\n012345678~\n");
+}
 
-	assert_ok(top_page(before, now, TOP_CPU, 1, &screen, &one));
-	assert_null(strstr(strbuf_text(&one), "shop/web"));
-	json_decref(before);
-	json_decref(now);
+static void test_format_count_any_size_four_columns(void **state)
+{
+	static const struct {
+		double count;
+		const char *text;
+	} cases[] = { { 0, "0" },       { 7.4, "7" },    { 999, "999" }, { 999.6, "1.0k" },
+		      { 12345, "12k" }, { 3e6, "3.0M" }, { 1e19, "10E" } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[16];
+
+		assert_string_equal(format_count(cases[i].count, text, sizeof(text)),
+				    cases[i].text);
+	}
 }
 
 int main(void)
@@ -250,7 +250,9 @@ int main(void)
 		cmocka_unit_test(test_style_add_colour_only_when_wanted),
 		cmocka_unit_test(test_format_bytes_any_size_five_columns),
 		cmocka_unit_test(test_format_usec_any_length_two_units),
-		cmocka_unit_test(test_top_page_two_answers_rates_and_order),
+		cmocka_unit_test(test_table_render_marked_row_is_inverse_from_side_to_side),
+		cmocka_unit_test(test_line_add_longer_than_the_screen_is_cut),
+		cmocka_unit_test(test_format_count_any_size_four_columns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

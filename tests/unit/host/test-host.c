@@ -297,6 +297,9 @@ static void test_host_slow_callback_is_an_overrun(void **state)
 	world_until(world, world_record(world, "slow")->ticks >= 2);
 	assert_true(world_view(world, "slow").overruns >= 2);
 	assert_true(world_view(world, "slow").busy_usec >= 120 * USEC_PER_MSEC);
+	/* It sleeps: that is time, and no work. */
+	assert_true(world_view(world, "slow").longest_cpu_usec <
+		    world_view(world, "slow").longest_usec);
 	assert_int_equal(world_view(world, "slow").failures, 0);
 }
 

@@ -68,6 +68,30 @@ static void test_http_refusals_on_the_socket_are_json(void **state)
 	assert_string_equal(body_of(answer), "{\"error\":\"Not Found\"}\n");
 }
 
+static void test_http_blob_is_shared_and_let_go(void **state)
+{
+	static const char text[] = "shared bytes";
+	struct rig *rig = *state;
+	const char *answer;
+
+	rig->blob = blob_new(sizeof(text));
+	assert_non_null(rig->blob);
+	memcpy(rig->blob->data, text, sizeof(text));
+	rig->blob->length = strlen(text);
+	answer = ask(rig, "GET /blob" HOST "\r\n");
+	check_status(answer, "200");
+	assert_null(strstr(answer, "Content-Encoding"));
+	assert_string_equal(body_of(answer), text);
+	assert_int_equal(rig->blob->references, 1);
+
+	answer = ask(rig, "GET /blob" HOST "Accept-Encoding: gzip\r\n\r\n");
+	assert_non_null(strstr(answer, "Content-Encoding: gzip\r\n"));
+	answer = ask(rig, "HEAD /blob" HOST "\r\n");
+	assert_non_null(strstr(answer, "Content-Length: 12\r\n"));
+	assert_string_equal(body_of(answer), "");
+	assert_int_equal(rig->blob->references, 1);
+}
+
 static void test_http_body_comes_whole(void **state)
 {
 	static char request[LIMIT_HTTP_BODY_BYTES + 256];
@@ -218,6 +242,7 @@ int main(void)
 		TCP(test_http_path_is_decoded_and_prefix_matches),
 		TCP(test_http_refusals_on_tcp_are_text),
 		LOCAL(test_http_refusals_on_the_socket_are_json),
+		TCP(test_http_blob_is_shared_and_let_go),
 		TCP(test_http_body_comes_whole),
 		TCP(test_http_oversize_body_is_413),
 		TCP(test_http_pipelined_requests_are_answered_in_order),

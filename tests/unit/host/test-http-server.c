@@ -106,17 +106,21 @@ static void test_http_slow_request_is_cut_off(void **state)
 	check_status(ask(rig, "GET /hello" HOST "\r\n"), "200");
 }
 
-static void test_http_over_the_connection_limit_waits(void **state)
+static void test_http_over_the_connection_limit_the_oldest_goes(void **state)
 {
 	struct rig *rig = *state;
+	char byte;
 	int fds[4];
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
 		fds[i] = client_connect(rig->listen_fd);
 		assert_true(client_send(rig->event, fds[i], "G"));
 	}
-	/* The silent ones time out, and then it is the turn of this one. */
 	check_status(ask(rig, "GET /hello" HOST "\r\n"), "200");
+	/* One made room, the others have their time. */
+	assert_int_equal(recv(fds[0], &byte, 1, MSG_DONTWAIT), 0);
+	for (size_t i = 1; i < ARRAY_SIZE(fds); i++)
+		assert_true(recv(fds[i], &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		assert_int_equal(close(fds[i]), 0);
 }
@@ -160,7 +164,7 @@ int main(void)
 		TCP(test_http_connections_are_kept_beside_each_other),
 		QUICK(test_http_idle_connection_times_out),
 		QUICK(test_http_slow_request_is_cut_off),
-		QUICK(test_http_over_the_connection_limit_waits),
+		QUICK(test_http_over_the_connection_limit_the_oldest_goes),
 		TCP(test_http_server_free_with_open_connections),
 		cmocka_unit_test(test_http_server_new_failure_takes_the_fd),
 	};

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "berth-test.h"
@@ -251,6 +253,61 @@ static void test_worker_pool_cancel_running_job_is_waited_for_unheard(void **sta
 	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
+static unsigned int fd_count(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	unsigned int count = 0;
+
+	assert_non_null(directory);
+	while (readdir(directory))
+		count++;
+	(void)closedir(directory);
+	return count;
+}
+
+/* Ten seconds after the last job its thread ends, and the loop is told. */
+static void test_worker_pool_without_jobs_has_no_fd(void **state)
+{
+	struct fixture *fixture = *state;
+	struct worker_pool *pool = NULL;
+	unsigned int before = fd_count();
+	struct job job;
+
+	assert_ok(worker_pool_new(fixture->event, 2, 4, &pool));
+	assert_int_equal(fd_count(), before);
+	job_init(&job);
+	for (unsigned int done = 1; done <= 2; done++) {
+		assert_ok(worker_pool_add(pool, job_quick, on_done, &job, fixture));
+		assert_int_equal(fd_count(), before + 1);
+		run_until(fixture, done);
+		if (done == 2)
+			break;
+		assert_int_equal(fd_count(), before + 1);
+		assert_true(sd_event_run(fixture->event, 3 * RUN_USEC) > 0);
+		assert_int_equal(fd_count(), before);
+	}
+	assert_null(worker_pool_free(pool));
+	assert_int_equal(fd_count(), before);
+}
+
+static void test_worker_pool_add_out_of_files_is_refused_and_later_taken(void **state)
+{
+	struct fixture *fixture = *state;
+	struct rlimit before, none;
+	struct job job;
+
+	job_init(&job);
+	assert_ok(getrlimit(RLIMIT_NOFILE, &before));
+	none = before;
+	none.rlim_cur = 0;
+	assert_ok(setrlimit(RLIMIT_NOFILE, &none));
+	assert_errno(worker_pool_add(fixture->pool, job_quick, on_done, &job, fixture), EMFILE);
+	assert_ok(setrlimit(RLIMIT_NOFILE, &before));
+	assert_ok(worker_pool_add(fixture->pool, job_quick, on_done, &job, fixture));
+	run_until(fixture, 1);
+	assert_true(atomic_load(&job.ran));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +324,11 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(
 			test_worker_pool_free_waits_for_the_running_and_drops_the_queued, setup_one,
+			teardown),
+		cmocka_unit_test_setup_teardown(test_worker_pool_without_jobs_has_no_fd, setup_one,
+						teardown),
+		cmocka_unit_test_setup_teardown(
+			test_worker_pool_add_out_of_files_is_refused_and_later_taken, setup_one,
 			teardown),
 		cmocka_unit_test_setup_teardown(test_worker_pool_cancel_queued_job_never_runs,
 						setup_one, teardown),

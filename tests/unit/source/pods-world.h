@@ -45,7 +45,7 @@ static inline struct world *world_new(unsigned int mounts)
 	world->state_fd = open(world->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_ok(world->state_fd);
 	assert_ok(sd_event_new(&world->event));
-	assert_ok(pods_new(world->event, &world->tree->registry, world->state_fd, &world->pods));
+	assert_ok(pods_new(world->event, &world->tree->registry, world->state, &world->pods));
 	return world;
 }
 
@@ -66,7 +66,7 @@ static inline void world_restart(struct world *world)
 	registry_init(&world->tree->registry, &world->tree->hierarchy, &world->tree->settings,
 		      tree_listen, world->tree);
 	world->tree->event_count = 0;
-	assert_ok(pods_new(world->event, &world->tree->registry, world->state_fd, &world->pods));
+	assert_ok(pods_new(world->event, &world->tree->registry, world->state, &world->pods));
 	assert_ok(pods_load(world->pods));
 }
 

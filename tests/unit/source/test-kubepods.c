@@ -27,11 +27,11 @@ static void rig_start(struct rig *rig, const char *root)
 	rig->root = (struct sysroot)SYSROOT_NULL;
 	assert_ok(sysroot_open(root, &rig->root));
 	assert_ok(hierarchy_open(&rig->root, &rig->hierarchy));
-	rig->cpu = rig->hierarchy.mounts[CONTROLLER_CPU].fd;
+	rig->cpu = hierarchy_open_root(&rig->hierarchy.mounts[CONTROLLER_CPU], O_PATH);
 	registry_init(&rig->registry, &rig->hierarchy, &rig->tree->settings, tree_listen,
 		      rig->tree);
 	assert_ok(sd_event_new(&rig->event));
-	assert_ok(pods_new(rig->event, &rig->registry, -EBADF, &rig->pods));
+	assert_ok(pods_new(rig->event, &rig->registry, NULL, &rig->pods));
 	rig->context = (struct source_context){
 		.event = rig->event,
 		.root = &rig->root,
@@ -55,6 +55,7 @@ static void rig_stop(struct rig *rig)
 	pods_free(rig->pods);
 	sd_event_unref(rig->event);
 	registry_done(&rig->registry);
+	(void)close_keep_errno(rig->cpu);
 	hierarchy_done(&rig->hierarchy);
 	sysroot_done(&rig->root);
 	tree_free(rig->tree);

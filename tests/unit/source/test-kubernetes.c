@@ -54,7 +54,7 @@ static int setup(void **state)
 	rig->tree->settings.kubernetes_token_file = rig->tree->settings.kubernetes_ca_file = empty;
 	rig->tree->settings.kubernetes_events = 1;
 	assert_ok(sd_event_new(&rig->event));
-	assert_ok(pods_new(rig->event, &rig->tree->registry, -EBADF, &rig->pods));
+	assert_ok(pods_new(rig->event, &rig->tree->registry, NULL, &rig->pods));
 	assert_ok(kube_events_new(rig->event, "node1", &rig->events));
 	rig->context = (struct source_context){
 		.event = rig->event,

@@ -366,7 +366,7 @@ static void test_store_without_a_directory_keeps_nothing(void **state)
 	struct world *world = *state;
 	struct pods *pods;
 
-	assert_ok(pods_new(world->event, &world->tree->registry, -EBADF, &pods));
+	assert_ok(pods_new(world->event, &world->tree->registry, NULL, &pods));
 	assert_ok(pods_load(pods));
 	pods_api_put(pods, "kubelet", pod_make(&(struct pod_text){ .uid = UID_A, .name = "web" }));
 	assert_false(pods->store.armed);

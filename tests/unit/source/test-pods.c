@@ -122,6 +122,24 @@ static void test_pods_put_removed_annotation_is_undone(void **state)
 	assert_int_equal(world_at(world, POD_A "/" ID_1)->view.qos, QOS_NORMAL);
 }
 
+static void test_pods_that_are_being_deleted_are_told_to_be(void **state)
+{
+	static const struct pod_text text = {
+		.uid = UID_A,
+		.name = "web",
+		.metadata = ",\"deletionTimestamp\":\"2026-11-28T10:00:00Z\"",
+	};
+	struct world *world = *state;
+
+	world_put(world, UID_A, "web", NULL);
+	(void)world_group(world, POD_A);
+	(void)tree_said(world->tree);
+	assert_int_equal(world_at(world, POD_A)->view.flags & WORKLOAD_ENDING, 0);
+	pods_api_put(world->pods, "apiserver", pod_make(&text));
+	assert_string_equal(tree_said(world->tree), "~web");
+	assert_true(world_at(world, POD_A)->view.flags & WORKLOAD_ENDING);
+}
+
 static void test_pods_gone_groups_keep_what_is_known_until_they_go(void **state)
 {
 	struct world *world = *state;
@@ -131,9 +149,11 @@ static void test_pods_gone_groups_keep_what_is_known_until_they_go(void **state)
 	(void)world_group(world, POD_A);
 	(void)world_group(world, POD_A "/" ID_1);
 	(void)tree_said(world->tree);
+	assert_int_equal(world_at(world, POD_A)->view.flags & WORKLOAD_ENDING, 0);
 	pods_api_gone(world->pods, UID_A);
-	assert_string_equal(tree_said(world->tree), "");
+	assert_string_equal(tree_said(world->tree), "~web");
 	assert_int_equal(world_at(world, POD_A)->view.qos, QOS_BATCH);
+	assert_true(world_at(world, POD_A)->view.flags & WORKLOAD_ENDING);
 	assert_non_null(strstr(world_fact(world, POD_A, "deleted"), "still there"));
 	world_group_gone(world, POD_A "/" ID_1);
 	world_group_gone(world, POD_A);
@@ -418,6 +438,7 @@ int main(void)
 		TEST(test_pods_put_containers_are_told_by_their_ids),
 		TEST(test_pods_group_restarted_container_has_the_level_at_once),
 		TEST(test_pods_put_removed_annotation_is_undone),
+		TEST(test_pods_that_are_being_deleted_are_told_to_be),
 		TEST(test_pods_gone_groups_keep_what_is_known_until_they_go),
 		TEST(test_pods_group_gone_while_listed_comes_back_with_its_level),
 		TEST(test_pods_put_static_pod_has_two_uids),

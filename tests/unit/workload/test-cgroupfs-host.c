@@ -101,10 +101,11 @@ static void test_cgroupfs_host_hierarchies_are_followed(void **state)
 	(void)snprintf(base, sizeof(base), "berth.test.%d", (int)getpid());
 	(void)snprintf(group, sizeof(group), "%s/x", base);
 	(void)snprintf(glob, sizeof(glob), "%s/*", base);
-	fd = hierarchy.mounts[CONTROLLER_CPU].fd;
-	if (hierarchy.mounts[CONTROLLER_CPU].version == 0 || mkdirat(fd, base, 0755) < 0) {
+	fd = hierarchy_open_root(&hierarchy.mounts[CONTROLLER_CPU], O_PATH);
+	if (fd < 0 || mkdirat(fd, base, 0755) < 0) {
 		print_message("# skipped: no cpu hierarchy that can be written: %s\n",
 			      strerror(errno));
+		(void)close_keep_errno(fd);
 		hierarchy_done(&hierarchy);
 		sysroot_done(&root);
 		tree_free(tree);
@@ -132,6 +133,7 @@ static void test_cgroupfs_host_hierarchies_are_followed(void **state)
 	source_cgroupfs.free(source);
 	sd_event_unref(event);
 	registry_done(&registry);
+	(void)close_keep_errno(fd);
 	hierarchy_done(&hierarchy);
 	sysroot_done(&root);
 	tree_free(tree);

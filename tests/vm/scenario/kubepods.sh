@@ -73,7 +73,7 @@ daemon_start && ok "berthd answers" || { bad "berthd does not answer"; show_log;
 qos_is() { [ "$(record "$1" | field qos)" = "$2" ]; }
 
 # adjusted PID: it would be killed first.
-adjusted() { [ "$(cat "/proc/$1/oom_score_adj")" = 1000 ]; }
+adjusted() { [ "$(cat "/proc/$1/oom_score_adj")" = 950 ]; }
 
 # The kernel refuses a weight where cpu.idle is 1. The kubelet writes that of the QoS classes every
 # minute, and a runtime that of a container whenever it updates it.
@@ -91,7 +91,7 @@ for driver in cgroupfs systemd; do
 
 	eval "process=\$process_$driver"
 	has_within 3000 "$cpu/$best/cpu.idle" 1
-	within 3000 adjusted "$process" && ok "the container's process has oom_score_adj 1000" ||
+	within 3000 adjusted "$process" && ok "the container's process has oom_score_adj 950" ||
 		bad "oom_score_adj of its container is $(cat "/proc/$process/oom_score_adj")"
 	within 3000 known "$guaranteed" && ok "the guaranteed pod is known" || bad "$(berth workloads -w)"
 	number=0

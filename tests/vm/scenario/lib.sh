@@ -132,6 +132,20 @@ daemon_start() {
 	done
 }
 
+# telemetry_loaded: passes, until one has taken up the BPF programs that are loaded for it meanwhile.
+# The longest of them into $longest_pass, and the time of them all into $loaded_in, both in ms.
+telemetry_loaded() {
+	longest_pass=0 loaded_from=$(now_ms)
+	within 120000 telemetry_is_loaded || bad "BPF programs are not loaded"
+	loaded_in=$(($(now_ms) - loaded_from))
+}
+telemetry_is_loaded() {
+	berth -o json top >/tmp/loaded 2>/dev/null
+	pass=$(sed -n 's/.*"pass_usec": \([0-9]*\).*/\1/p' /tmp/loaded)
+	[ $((${pass:-0} / 1000)) -le $longest_pass ] || longest_pass=$((pass / 1000))
+	berth -o json status | grep -q '"loading": false'
+}
+
 # daemon_stop: by SIGTERM; its exit status.
 daemon_stop() {
 	kill -TERM "$daemon_pid"

@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Pressure by cause on this host, whatever its kernel offers: a reader at its memory limit shows
+cgroup_memory_reclaim and nothing else; pods have what their containers have; reload keeps totals."""
+import os
+import subprocess
+import tempfile
+
+from berthtest import Daemon, Groups, arguments, check, skip, wait_until
+
+OWN = "cause_cgroup_memory_reclaim_some_usec"
+# A reader with AddressSanitizer in it needs 10 MiB for itself.
+LIMIT, FILE, READ = 32 << 20, 96 << 20, 256  # bytes, bytes, MiB
+
+
+def policy(groups, telemetry):
+    return f"""
+sources:
+  cgroups: {{paths: ["{groups.name}/*", "{groups.name}/*/*"]}}
+  kubernetes: {{enabled: false}}
+  machines: {{enabled: false}}
+  units: {{enabled: false}}
+metrics: {{listen: ""}}
+telemetry: {{{telemetry}}}
+"""
+
+
+def sample(daemon, groups, group):
+    """Of a pass that /v1/top takes when the last one is old."""
+    found = daemon.get("/v1/top")["workloads"]
+    return next((item for item in found if item["name"] == f"{groups.name}/{group}"), {})
+
+
+def loaded(daemon):
+    """Passes, until one has taken up what is loaded for them meanwhile; what the status says then."""
+    def state():
+        daemon.get("/v1/top")
+        return daemon.get("/v1/status")["telemetry"]
+
+    wait_until(lambda: not state()["loading"], "the programs to be loaded", 60)
+    return state()
+
+
+def parts(item, kind):
+    return sum(value for name, value in item.items()
+               if name.startswith("cause_") and name.endswith(f"_{kind}_usec") and "_cpu_" not in name)
+
+
+def set_limit(groups, group, number):
+    name = "memory.max" if groups.version == 2 else "memory.limit_in_bytes"
+    groups.write(group, name, str(number), "memory")
+
+
+def run_in(groups, group, command):
+    enter = "".join(f"echo $$ >{groups.path(controller, group)}/cgroup.procs && "
+                    for controller in groups.mounts)
+    subprocess.run(["sh", "-c", enter + 'exec "$@"', "sh", *map(str, command)], check=True,
+                   stdout=subprocess.DEVNULL, timeout=120)
+
+
+def test_a_reader_at_its_limit(daemon, groups, read):
+    before = sample(daemon, groups, "pod/reader")
+    check(before.get(OWN) == 0, f"before it read anything: {before}")
+    read(READ)
+    # The kernel's own number of v2 comes up to 2 s late.
+    wait_until(lambda: sample(daemon, groups, "pod/reader")[OWN] > 0, "its cause to be told")
+    after = sample(daemon, groups, "pod/reader")
+    others = parts(after, "some") - after[OWN]
+    check(others * 4 < after[OWN], f"others than its own cause: {after}")
+    if groups.version == 1:
+        check(parts(after, "some") == after["pressure_memory_some_usec"], f"the sum: {after}")
+        check("cause_swap_full_usec" not in after, f"full is known on v1: {after}")
+    check(after["averages"][OWN][0] > 0, f"no average: {after['averages']}")
+    quiet = sample(daemon, groups, "quiet")
+    check(parts(quiet, "some") == 0, f"one that does nothing: {quiet}")
+
+
+def test_the_pod_has_what_its_containers_have(daemon, groups, read):
+    read(READ)
+    wait_until(lambda: sample(daemon, groups, "pod")[OWN] > 0, "the pod's cause to be told")
+    pod, reader = sample(daemon, groups, "pod"), sample(daemon, groups, "pod/reader")
+    if groups.version == 1:
+        check(pod[OWN] >= reader[OWN] * 9 // 10, f"pod {pod[OWN]}, its container {reader[OWN]}")
+    check(parts(pod, "some") > 0, f"the pod: {pod}")
+
+
+def reload(daemon, groups, telemetry):
+    daemon.write_policy(policy(groups, telemetry))
+    daemon.wait_notify("READY=1")
+
+
+def test_totals_go_on_over_a_reload(daemon, groups, read):
+    before = sample(daemon, groups, "pod/reader")[OWN]
+    reload(daemon, groups, "pressure: off")
+    wait_until(lambda: OWN not in sample(daemon, groups, "pod/reader"), "no cause when it is off")
+    check(daemon.get("/v1/status")["telemetry"]["pressure"] == "off", "it is not off")
+    reload(daemon, groups, "pressure: auto")
+    # Nobody waits for what is loaded when it is off again.
+    daemon.get("/v1/top")
+    reload(daemon, groups, "pressure: off")
+    reload(daemon, groups, "pressure: auto")
+    wait_until(lambda: OWN in sample(daemon, groups, "pod/reader"), "a cause when it is on")
+    check(sample(daemon, groups, "pod/reader")[OWN] == before, "the total after off and on")
+    read(READ)
+    wait_until(lambda: sample(daemon, groups, "pod/reader")[OWN] > before, "the total to go on")
+
+
+def test_run_queue_latency_is_off_until_asked_for(daemon, groups, read):
+    check("runqueue_latency" not in sample(daemon, groups, "pod/reader"), "it is measured already")
+
+    def waits(group):
+        latency = sample(daemon, groups, group).get("runqueue_latency")
+        return sum(latency["count"]) if latency else None
+
+    reload(daemon, groups, "runqueue_latency: true")
+    state = loaded(daemon)
+    check(state["runqueue"] == "on", f"the run queue: {state}")
+    wait_until(lambda: waits("pod/reader") == 0, "the histogram to begin")
+    read(READ)
+    wait_until(lambda: waits("pod/reader"), "somebody to have waited for a CPU")
+    check(waits("pod") >= waits("pod/reader"), "the pod has less than its container")
+    reload(daemon, groups, "")
+    wait_until(lambda: waits("pod/reader") is None, "the histogram to end")
+
+
+def test_what_a_link_holds_has_no_file(daemon):
+    directory = f"/proc/{daemon.process.pid}/fd"
+    files = [os.readlink(f"{directory}/{fd}") for fd in os.listdir(directory)]
+    programs, links = (sum("bpf" in file and file.endswith(what) for file in files)
+                       for what in ("prog", "link"))  # fmt: skip
+    # The one that reads all groups is run without a link.
+    check(programs <= 1 <= links, f"{programs} programs and {links} links are open")
+
+
+def main():
+    options = arguments()
+    hog = os.path.join(options.build, "tests/bench/load/berth-stall")
+    if not os.path.exists(hog):
+        skip(f"{hog} is not built")
+    groups = Groups("stall")
+    if "memory" not in groups.mounts:
+        skip("no memory controller is mounted on this host")
+    with tempfile.NamedTemporaryFile(prefix="berth-stall-", dir="/var/tmp") as file:
+        file.write(b"x" * FILE)
+        file.flush()
+        os.fsync(file.fileno())
+        try:
+            for group in ("pod", "pod/reader", "quiet"):
+                groups.make(group)
+                if groups.version == 2 and group == "pod":
+                    groups.write(group, "cgroup.subtree_control", "+cpu +memory")
+            set_limit(groups, "pod/reader", LIMIT)
+
+            def read(amount):
+                # From the disk and not from what somebody else has in memory.
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+                run_in(groups, "pod/reader", [hog, "read", file.name, amount])
+
+            with Daemon(options.build, policy(groups, "")) as daemon:
+                daemon.start()
+                state = daemon.get("/v1/status")["telemetry"]
+                check(state["pressure"] == "unused", f"before anybody asks: {state}")
+                state = loaded(daemon)
+                print(f"by {state['pressure']}; {state['pressure_detail']}")
+                if state["pressure"] in ("off", "counters"):
+                    skip(f"this kernel shows no reclaim: {state['pressure_detail']}")
+                for test in (test_a_reader_at_its_limit, test_the_pod_has_what_its_containers_have,
+                             test_totals_go_on_over_a_reload,
+                             test_run_queue_latency_is_off_until_asked_for):
+                    test(daemon, groups, read)
+                    print(f"ok {test.__name__}")
+                test_what_a_link_holds_has_no_file(daemon)
+                # While programs are being loaded again.
+                for telemetry in ("pressure: off", "pressure: auto"):
+                    reload(daemon, groups, telemetry)
+                daemon.get("/v1/top")
+                check(daemon.stop() == 0, "SIGTERM did not end it well")
+        finally:
+            groups.clean()
+
+
+if __name__ == "__main__":
+    main()
