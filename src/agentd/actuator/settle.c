@@ -6,6 +6,10 @@
 #include "actuator/actuator-internal.h"
 
 #define BACKOFF_FIRST_MSEC 1000u
+/* Of what whoever made the group is about to bring: on v2 libvirt and others make a group and then
+ * enable its controllers in its parent, which is when its files appear
+ * (Documentation/admin-guide/cgroup-v2.rst, "Enabling and Disabling"). Nobody tells of it. */
+#define TO_COME_FIRST_MSEC 100u
 
 static bool error_is_gone(int error)
 {
@@ -51,14 +55,16 @@ void holding_fail(struct actuator *actuator, struct holding *holding, int error,
 {
 	uint64_t now = actuator_now(actuator);
 	uint64_t most = MAX(actuator->options.reconcile_interval_usec, USEC_PER_SEC);
-	bool is_to_come = error == -ENOENT && knob_waits_for_group(holding);
+	bool is_to_come = error == -ENXIO || (error == -ENOENT && knob_waits_for_group(holding));
+	uint32_t first = is_to_come ? TO_COME_FIRST_MSEC : BACKOFF_FIRST_MSEC;
 
 	holding->status = KNOB_FAILED;
 	holding->error = error == -ENXIO ? -ENOENT : error;
 	if (error == -ENODEV && holding->device) {
 		/* The device went, and its lines with it; nobody tells when there is one again. */
 		holding_set_text(&holding->written, NULL);
-		error = -ENXIO;
+		is_to_come = true;
+		first = (uint32_t)(most / USEC_PER_MSEC);
 	}
 	if (error_is_gone(error) && !is_to_come) {
 		/* Its workload's end, or the hierarchy it is still to appear in, will be told. */
@@ -69,16 +75,12 @@ void holding_fail(struct actuator *actuator, struct holding *holding, int error,
 	}
 	if (error == -EINVAL && (knob_table[holding->knob].flags & KNOB_GROW_UP))
 		actuator->refused = true;
-	if (error == -ENXIO || is_to_come)
+	if (is_to_come)
 		holding->status = KNOB_PENDING;
 	else
 		actuator->stats.write_errors++;
 	holding_log_failure(actuator, holding, what);
-	if (error == -ENXIO)
-		holding->backoff_msec = (uint32_t)(most / USEC_PER_MSEC);
-	else
-		holding->backoff_msec =
-			holding->backoff_msec ? holding->backoff_msec * 2 : BACKOFF_FIRST_MSEC;
+	holding->backoff_msec = holding->backoff_msec ? holding->backoff_msec * 2 : first;
 	holding->backoff_msec =
 		(uint32_t)MIN((uint64_t)holding->backoff_msec, most / USEC_PER_MSEC);
 	holding->retry_usec = now + holding->backoff_msec * USEC_PER_MSEC;

@@ -287,6 +287,32 @@ static void test_actuator_group_in_another_hierarchy_waits(void **state)
 	world_close(&world);
 }
 
+/* libvirt makes a group and enables its controllers after that; the reconcile pass comes far later.
+ */
+static void test_actuator_controller_enabled_after_the_claim_is_found(void **state)
+{
+	char path[PATH_MAX];
+	struct world world;
+
+	(void)state;
+	world_open(&world, 2);
+	world.options.reconcile_interval_usec = 3600 * USEC_PER_SEC;
+	assert_ok(actuator_set_options(world.actuator, &world.options));
+	world_path(&world, "pods/a", "cpu.idle", path, sizeof(path));
+	assert_int_equal(unlink(path), 0);
+	assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_IDLE, 1, 0));
+	assert_int_equal(world_see(&world, WORLD_A, KNOB_CPU_IDLE).status, KNOB_PENDING);
+	/* What its files tell once does not end it. */
+	assert_true(sd_event_run(world.event, 10 * USEC_PER_SEC) > 0);
+	assert_int_equal(world_see(&world, WORLD_A, KNOB_CPU_IDLE).status, KNOB_PENDING);
+	world_set(&world, "pods/a", "cpu.idle", "0");
+	assert_true(sd_event_run(world.event, 10 * USEC_PER_SEC) > 0);
+	assert_knob(&world, "pods/a", "cpu.idle", "1");
+	assert_int_equal(world_see(&world, WORLD_A, KNOB_CPU_IDLE).status, KNOB_WRITTEN);
+	assert_int_equal(world_stats(&world).write_errors, 0);
+	world_close(&world);
+}
+
 static void test_actuator_set_options_dry_run_puts_back(void **state)
 {
 	struct world world;
@@ -355,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_actuator_group_vanishes_mid_write_is_survived),
 		cmocka_unit_test(test_actuator_recreated_group_is_another_one),
 		cmocka_unit_test(test_actuator_group_in_another_hierarchy_waits),
+		cmocka_unit_test(test_actuator_controller_enabled_after_the_claim_is_found),
 		cmocka_unit_test(test_actuator_set_options_dry_run_puts_back),
 		cmocka_unit_test(test_actuator_restore_all_pause_resume),
 	};

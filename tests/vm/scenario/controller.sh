@@ -55,4 +55,22 @@ done
 berth status -o json | tr -d ' \n' | grep -q '"way":"bpf",.*"by_files":\[\]' &&
 	ok "all by BPF" || bad "not all by BPF: $(berth status -o json | grep -A5 '"telemetry"')"
 daemon_stop
+
+# As libvirt without machined does: a group is made, and then its controllers are enabled above it.
+# What is not there yet is looked for soon, not at the next reconcile pass.
+late=berth.test.late
+policy <<END
+sources: {cgroups: {paths: ["$late/*"]}}
+rules:
+  - {match: {cgroup: "$late/job"}, qos: batch}
+END
+daemon_start || bad "the daemon starts beside groups without controllers"
+mkdir -p /sys/fs/cgroup/$late/job
+waits() { berth knobs -w | grep "$late/job *cpu.idle" | grep -q pending; }
+within 10000 waits && ok "cpu.idle of a group without the controller waits" || bad "it does not wait: $(berth knobs -w)"
+echo "+cpu" >/sys/fs/cgroup/$late/cgroup.subtree_control || bad "cpu cannot be enabled"
+has_within 20000 /sys/fs/cgroup/$late/job/cpu.idle 1
+daemon_stop
+expect "cpu.idle after stop" 0 "$(cat /sys/fs/cgroup/$late/job/cpu.idle)"
+expect "problems in the log" "" "$(log_problems)"
 finish
