@@ -91,10 +91,10 @@ def test_domain_is_found_by_its_scope_and_command_line(daemon, groups):
     path = groups.glob(scope)
     libvirt_groups(groups, scope)
     before = groups.read(scope, groups.weight)
-    wait_until(lambda: path in machines(daemon), "a machine's group is seen", timeout=2)
+    wait_until(lambda: path in machines(daemon), "a machine's group is seen", timeout=10)
     check(machines(daemon)[path]["name"] == "batchjob", f"named {machines(daemon)[path]}")
     check(machines(daemon)[path]["via"] == "scope name", "who told")
-    wait_until(lambda: groups.read(scope, groups.weight) != before, "its level is written", timeout=2)
+    wait_until(lambda: groups.read(scope, groups.weight) != before, "its level is written", timeout=10)
     name = "batch job, \N{LATIN SMALL LETTER E WITH ACUTE}t\N{LATIN SMALL LETTER E WITH ACUTE}"
     qemu = Machine(name, scope + "/emulator", groups)
     try:
@@ -121,7 +121,7 @@ def test_domain_is_found_by_its_scope_and_command_line(daemon, groups):
         qemu.end()
     for below in ("/emulator", "/vcpu0", "/vcpu1", "/iothread1", ""):
         groups.remove(scope + below)
-    wait_until(lambda: path not in machines(daemon), "a machine that ended is forgotten", timeout=2)
+    wait_until(lambda: path not in machines(daemon), "a machine that ended is forgotten", timeout=10)
     groups.remove("machine")
 
 
@@ -142,7 +142,7 @@ def test_machine_by_hand_is_found_in_a_group_of_its_own(daemon, groups):
     finally:
         qemu.end()
     # Its group stays, and nobody tells of it but the end of the process.
-    wait_until(lambda: path not in machines(daemon), "the end of a machine by hand", timeout=5)
+    wait_until(lambda: path not in machines(daemon), "the end of a machine by hand", timeout=10)
     wait_until(lambda: groups.read("hand", groups.weight) == before, "its group is as it was")
     groups.remove("hand")
 

@@ -72,7 +72,7 @@ contains "explain of the hog" "throttled to 0.01 CPU" "$(explains batch/hog)"
 contains "the history" "throttled to 0.01 CPU" "$(berth history -o json 2>&1)"
 berth history -o json | grep -o '"reason": *"[^"]*against[^"]*"' | head -1 | sed 's/^/    /'
 within 60000 free && ok "its time is over" || bad "it is still throttled"
-within 5000 helped && ok "it helped" || bad "it did not help: $(explains batch/hog)"
+within 10000 helped && ok "it helped" || bad "it did not help: $(explains batch/hog)"
 
 # SIGKILL while it is throttled.
 within 60000 throttled && ok "it is throttled again" || bad "not again: $(explains batch/hog)"

@@ -29,7 +29,7 @@ expect "cpu.idle written" 1 "$(cat $cpu/berth.test.boot/child/cpu.idle)"
 contains /proc/pressure/cpu some "$(cat /proc/pressure/cpu)"
 
 group_run berth.test.boot/child sleep 100
-within 1000 grep -qx "$group_pid" "$cpu/berth.test.boot/child/cgroup.procs" &&
+within 10000 grep -qx "$group_pid" "$cpu/berth.test.boot/child/cgroup.procs" &&
 	ok "a process is in the group" || bad "no process in the group"
 kill "$group_pid"
 wait "$group_pid"

@@ -105,7 +105,7 @@ for pid in $hogs; do
 	wait "$pid" 2>/dev/null
 done
 quiet() { ! grep -q . $cpu/$top/*/cgroup.procs $cpu/$top/nest/inner/cgroup.procs; }
-within 5000 quiet || bad "something still runs"
+within 10000 quiet || bad "something still runs"
 # Pressure is added up every two seconds while there is some, and once more after.
 usleep 4500000
 

@@ -32,7 +32,7 @@ daemon_start --plugin-dir $plugins && ok "the third start stays" || bad "the thi
 state=$(berth plugins 2>&1)
 contains "the plugins" 'crashing.*quarantine' "$state"
 contains "the log" crashing "$(log_problems)"
-has_within 3000 $cpu/$top/job/cpu.idle 1
+has_within 10000 $cpu/$top/job/cpu.idle 1
 daemon_stop && ok "stopped" || bad "stop: status $?"
 expect "cpu.idle after stop" 0 "$(cat $cpu/$top/job/cpu.idle)"
 [ $failures = 0 ] || show_log

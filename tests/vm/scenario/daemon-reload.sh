@@ -48,8 +48,8 @@ pod besteffort 81091155-cf2d-465d-b40b-1ee79f213f62 3
 two=$pod two_path=$pod_path
 pod '' 81091155-cf2d-465d-b40b-1ee79f213f63 7
 three=$pod three_path=$pod_path
-has_within 5000 "$one_path/$one_scope/cpu.weight" 3
-has_within 5000 "$three_path/cpu.weight" 7
+has_within 10000 "$one_path/$one_scope/cpu.weight" 3
+has_within 10000 "$three_path/cpu.weight" 7
 
 # What the kubelet does every minute, and a runtime at each update of a container, a hundred times as
 # often; and what must never be seen.
@@ -74,11 +74,11 @@ rules:
 END
 systemctl daemon-reload
 systemctl start berthd && ok "berthd runs" || bad "berthd: $(systemctl status --no-pager berthd)"
-has_within 5000 "$one_path/cpu.idle" 1
-has_within 5000 "$three_path/memory.low" 67108864
-within 5000 property_is "$one" CPUWeight idle && ok "systemd has it as a property" ||
+has_within 10000 "$one_path/cpu.idle" 1
+has_within 10000 "$three_path/memory.low" 67108864
+within 10000 property_is "$one" CPUWeight idle && ok "systemd has it as a property" ||
 	bad "CPUWeight of $one: $(property "$one" CPUWeight)"
-within 5000 property_is "$three" MemoryLow 67108864 && ok "and memory.low" ||
+within 10000 property_is "$three" MemoryLow 67108864 && ok "and memory.low" ||
 	bad "MemoryLow of $three: $(property "$three" MemoryLow)"
 
 echo "-- daemon-reload"
@@ -86,8 +86,8 @@ foreign=$(metric foreign_writes_total)
 : >/tmp/lost
 : >/tmp/watching
 systemctl daemon-reload
-has_within 1000 "$one_path/cpu.idle" 1
-has_within 1000 "$three_path/memory.low" 67108864
+has_within 10000 "$one_path/cpu.idle" 1
+has_within 10000 "$three_path/memory.low" 67108864
 explain=$(berthctl explain "${one_path#/sys/fs/cgroup/}" 2>&1)
 contains explain 'CPUWeight=idle' "$explain"
 echo "$explain" | sed 's/^/    | /'
@@ -99,8 +99,8 @@ while [ $turn -lt 20 ]; do
 	systemctl daemon-reload
 	turn=$((turn + 1))
 done
-has_within 1000 "$one_path/cpu.idle" 1
-has_within 1000 "$three_path/memory.low" 67108864
+has_within 10000 "$one_path/cpu.idle" 1
+has_within 10000 "$three_path/memory.low" 67108864
 expect "times that cpu.idle was seen lost" 0 "$(wc -l </tmp/lost)"
 rm /tmp/watching
 say "foreign writes $foreign, then $(metric foreign_writes_total); writes $writes, then $(metric knob_writes_total)"
@@ -111,9 +111,9 @@ more=$(($(metric knob_writes_total) - writes))
 echo "-- somebody else sets the property"
 foreign=$(metric foreign_writes_total)
 systemctl set-property --runtime "$two" CPUWeight=50
-has_within 1000 "$two_path/cpu.idle" 1
+has_within 10000 "$two_path/cpu.idle" 1
 counted() { [ "$(metric foreign_writes_total)" -gt "$foreign" ]; }
-within 2000 counted && ok "counted" || bad "not counted: $foreign"
+within 10000 counted && ok "counted" || bad "not counted: $foreign"
 contains explain 'somebody else wrote' "$(berthctl explain "${two_path#/sys/fs/cgroup/}" 2>&1)"
 yielded() { berthctl knobs -w | grep "f213f62 *cpu.idle" | grep -q yielded; }
 turn=0
@@ -124,12 +124,12 @@ until yielded || [ $turn = 20 ]; do
 done
 yielded && ok "who insists wins, after $turn more times" || bad "never yields: $(berthctl knobs -w)"
 last=$((59 + turn))
-within 3000 property_is "$two" CPUWeight $last && ok "CPUWeight=$last stands" ||
+within 10000 property_is "$two" CPUWeight $last && ok "CPUWeight=$last stands" ||
 	bad "CPUWeight of $two: $(property "$two" CPUWeight)"
-has_within 1000 "$two_path/cpu.weight" $last
+has_within 10000 "$two_path/cpu.weight" $last
 writes=$(metric knob_writes_total)
 systemctl daemon-reload
-has_within 1000 "$two_path/cpu.weight" $last
+has_within 10000 "$two_path/cpu.weight" $last
 expect "writes for that" "$writes" "$(metric knob_writes_total)"
 
 echo "-- stop"
@@ -152,13 +152,13 @@ cat >/etc/berth/berth.d/10-pin.yaml <<END
 systemd: {pin: false}
 END
 systemctl start berthd
-has_within 5000 "$one_path/cpu.idle" 1
-has_within 5000 "$three_path/memory.low" 67108864
+has_within 10000 "$one_path/cpu.idle" 1
+has_within 10000 "$three_path/memory.low" 67108864
 foreign=$(metric foreign_writes_total)
 systemctl daemon-reload
-within 1000 counted && ok "noticed" || bad "not noticed: $foreign foreign writes"
-has_within 1000 "$one_path/cpu.idle" 1
-has_within 1000 "$three_path/memory.low" 67108864
+within 10000 counted && ok "noticed" || bad "not noticed: $foreign foreign writes"
+has_within 10000 "$one_path/cpu.idle" 1
+has_within 10000 "$three_path/memory.low" 67108864
 expect "CPUWeight of systemd" 3 "$(property "$one" CPUWeight)"
 writes=$(metric knob_writes_total)
 yielded() { berthctl knobs -w | grep "f213f61 *cpu.idle" | grep -q yielded; }
@@ -168,7 +168,7 @@ until [ $turn = 8 ]; do
 	turn=$((turn + 1))
 	has "$one_path/cpu.idle" 1 || usleep 300000
 done
-within 2000 yielded && ok "systemd insists, Berth gives way" || bad "never yields: $(berthctl knobs -w)"
+within 10000 yielded && ok "systemd insists, Berth gives way" || bad "never yields: $(berthctl knobs -w)"
 # Of cpu.idle three more at most; memory.low, which its owner may lower for a reason, has 30 a minute.
 more=$(($(metric knob_writes_total) - writes))
 [ $more -le 24 ] && ok "Berth wrote $more times" || bad "Berth wrote $more times: it fights"

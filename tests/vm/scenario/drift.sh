@@ -13,7 +13,7 @@ rules:
   - {match: {cgroup: "$top/job"}, qos: batch}
 END
 daemon_start || { bad "berthd does not answer"; show_log; finish; }
-has_within 2000 $cpu/$top/job/cpu.idle 1
+has_within 10000 $cpu/$top/job/cpu.idle 1
 
 # What the metric of the daemon itself counts, whatever its labels.
 foreign() {
@@ -24,13 +24,13 @@ expect "foreign writes at first" 0 "$(foreign)"
 
 echo 0 >$cpu/$top/job/cpu.idle
 begin=$(now_ms)
-if within 1000 has $cpu/$top/job/cpu.idle 1; then
+if within 10000 has $cpu/$top/job/cpu.idle 1; then
 	ok "cpu.idle written again after $(($(now_ms) - begin)) ms"
 else
-	bad "cpu.idle still $(cat $cpu/$top/job/cpu.idle) a second after a foreign write"
+	bad "cpu.idle still $(cat $cpu/$top/job/cpu.idle) long after a foreign write"
 fi
 noticed() { [ "$(foreign)" -ge 1 ]; }
-within 1000 noticed && ok "counted: $(foreign)" || bad "not counted"
+within 10000 noticed && ok "counted: $(foreign)" || bad "not counted"
 contains "the history" cpu.idle "$(berth history 2>&1)"
 
 # Somebody who insists wins in the end: the daemon must not fight for ever.

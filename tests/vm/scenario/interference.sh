@@ -73,7 +73,7 @@ while [ $round -lt "$rounds" ]; do
 		measure $round "$kind" unmanaged
 		hog_stop
 		daemon_start || { bad "berthd does not answer"; show_log; finish; }
-		within 3000 has $cpu/$top/batch/cpu.idle 1 || bad "cpu.idle was not written"
+		within 10000 has $cpu/$top/batch/cpu.idle 1 || bad "cpu.idle was not written"
 		hog_start "$kind"
 		measure $round "$kind" berth
 		hog_stop

@@ -18,7 +18,7 @@ name=nullb0
 disk=/dev/$name
 group_make $top/online
 group_make $top/batch
-within 2000 test -b $disk || { bad "no disk"; finish; }
+within 10000 test -b $disk || { bad "no disk"; finish; }
 
 # The model of this disk, as a user would get it. Of what it says the disk is to be driven to 74 %:
 # who comes then finds a free place. The latencies are three times what a request takes; the kernel's
@@ -54,8 +54,8 @@ while [ $round -lt "$rounds" ]; do
 	batch; wait "$batch_pid"; phase $round solo batch none
 	batch; sleep 0.5; online; wait "$online_pid"; wait "$batch_pid"; phase $round unmanaged online batch
 	daemon_start || { bad "berthd does not answer"; show_log; finish; }
-	within 3000 sh -c "grep -q 'enable=1' $io/io.cost.qos" || bad "io.cost is off: $(cat $io/io.cost.qos)"
-	has_within 2000 $io/$top/batch/io.weight "default 10"
+	within 10000 sh -c "grep -q 'enable=1' $io/io.cost.qos" || bad "io.cost is off: $(cat $io/io.cost.qos)"
+	has_within 10000 $io/$top/batch/io.weight "default 10"
 	batch; wait "$batch_pid"; phase $round berth-idle batch none
 	batch; sleep 0.5; online; wait "$online_pid"; wait "$batch_pid"; phase $round berth online batch
 	daemon_stop || bad "stop: status $?"

@@ -100,10 +100,10 @@ fi
 
 io_policy "\"nvme0n1 read_bps=2Mi write_bps=1Mi\", \"nvme1n1 read_bps=1Mi write_bps=2Mi\""
 daemon_start && ok "berthd answers" || { bad "berthd does not answer"; show_log; finish; }
-limit_within 3000 $top/job "$first" rbps $((2 * MIB))
-limit_within 3000 $top/job "$first" wbps $MIB
-limit_within 3000 $top/job "$second" rbps $MIB
-limit_within 3000 $top/job "$second" wbps $((2 * MIB))
+limit_within 10000 $top/job "$first" rbps $((2 * MIB))
+limit_within 10000 $top/job "$first" wbps $MIB
+limit_within 10000 $top/job "$second" rbps $MIB
+limit_within 10000 $top/job "$second" wbps $((2 * MIB))
 expect "riops of somebody else" 5000 "$(limit $top/job "$first" riops)"
 expect "online has no limit" "" "$(limit $top/web "$first" rbps)"
 for disk in nvme0n1 nvme1n1; do
@@ -130,9 +130,9 @@ expect "knobs in the plan" 1 "$(echo "$plan" | grep -c 'io\.max')"
 # Changed while it runs, as an annotation is: one is raised, one goes.
 io_policy "\"nvme0n1 read_bps=6Mi\", \"nvme1n1 read_bps=1Mi write_bps=2Mi\""
 berth reload >/dev/null || bad "reload"
-limit_within 3000 $top/job "$first" rbps $((6 * MIB))
-limit_within 3000 $top/job "$first" wbps ""
-limit_within 3000 $top/job "$second" wbps $((2 * MIB))
+limit_within 10000 $top/job "$first" rbps $((6 * MIB))
+limit_within 10000 $top/job "$first" wbps ""
+limit_within 10000 $top/job "$second" wbps $((2 * MIB))
 rate read nvme0n1 12 $top/job
 at_most "read after the change" $((6 * MIB))
 above "read after the change" $((3 * MIB))
@@ -143,7 +143,7 @@ if [ "$RUN_CGROUP" = v2 ]; then
 else
 	echo "$second 0" >$io/$top/job/blkio.throttle.read_bps_device
 fi
-limit_within 3000 $top/job "$second" rbps $MIB
+limit_within 10000 $top/job "$second" rbps $MIB
 
 # Killed: the limits stand, the next run takes them over, and what it does not want goes.
 kill -KILL $daemon_pid
@@ -151,13 +151,13 @@ wait $daemon_pid 2>/dev/null
 expect "rbps while no daemon runs" $((6 * MIB)) "$(limit $top/job "$first" rbps)"
 io_policy "\"nvme0n1 read_bps=6Mi\"" ", cost: [\"nvme0n1 rpct=95 rlat=50000 min=50 max=150\"]"
 daemon_start && ok "starts after SIGKILL" || { bad "does not start"; show_log; finish; }
-limit_within 3000 $top/job "$first" rbps $((6 * MIB))
+limit_within 10000 $top/job "$first" rbps $((6 * MIB))
 cost_line() { grep "^$first " $io/io.cost.qos; }
 if [ -e $io/io.cost.qos ]; then
-	within 3000 sh -c "grep -q '^$first enable=1 ctrl=user rpct=95.00 rlat=50000' $io/io.cost.qos" &&
+	within 10000 sh -c "grep -q '^$first enable=1 ctrl=user rpct=95.00 rlat=50000' $io/io.cost.qos" &&
 		ok "io.cost.qos: $(cost_line)" || bad "io.cost.qos: $(cost_line)"
-	has_within 2000 $io/$top/job/io.weight "default 10"
-	has_within 2000 $io/$top/web/io.weight "default 1000"
+	has_within 10000 $io/$top/job/io.weight "default 10"
+	has_within 10000 $io/$top/web/io.weight "default 1000"
 else
 	contains "why no io.cost" "io.cost" "$(berth capabilities 2>&1)"
 fi
@@ -177,14 +177,14 @@ fi
 # A disk that is pulled out while it is limited, and the end by SIGTERM.
 io_policy "\"nvme* read_bps=3Mi\""
 daemon_start || { bad "berthd does not answer"; show_log; finish; }
-limit_within 3000 $top/job "$second" rbps $((3 * MIB))
+limit_within 10000 $top/job "$second" rbps $((3 * MIB))
 echo 1 >/sys/block/nvme1n1/device/device/remove
 gone() { ! berth knobs --wide 2>/dev/null | grep -q "$second"; }
-within 5000 gone && ok "claims on the disk that went are gone" ||
+within 10000 gone && ok "claims on the disk that went are gone" ||
 	bad "still there: $(berth knobs --wide 2>&1 | grep "$second")"
 echo 1 >/sys/bus/pci/rescan
 within 10000 test -e /sys/block/nvme1n1 && second=$(number_of nvme1n1)
-limit_within 5000 $top/job "$second" rbps $((3 * MIB))
+limit_within 10000 $top/job "$second" rbps $((3 * MIB))
 daemon_stop && ok "stopped" || bad "stop: status $?"
 expect "rbps after stop" 90000000 "$(limit $top/job "$first" rbps)"
 expect "riops after stop" 5000 "$(limit $top/job "$first" riops)"

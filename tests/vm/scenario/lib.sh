@@ -32,7 +32,9 @@ contains() {
 
 now_ms() { awk '{ printf "%d\n", $1 * 1000 }' /proc/uptime; }
 
-# within MILLISECONDS COMMAND...: until it succeeds; fails when the time is over.
+# within MILLISECONDS COMMAND...: until it succeeds; fails when the time is over. That is a deadline
+# and no measurement: without KVM and beside others a guest stands still for seconds, so it is 10 s
+# at least, and under the 10 min after which a reconcile pass would mend what was not told.
 within() {
 	within_end=$(($(now_ms) + $1))
 	shift

@@ -40,10 +40,10 @@ is_gone() { ! record "$1" >/dev/null; }
 # found NAME UUID: it is a workload, by its name and uuid, and its machine has the level's knob.
 found() {
 	begin=$(now_ms)
-	within 2000 is_vm "$1" && ok "$1 is a workload after $(($(now_ms) - begin)) ms" ||
+	within 10000 is_vm "$1" && ok "$1 is a workload after $(($(now_ms) - begin)) ms" ||
 		bad "$1: $(berthctl workloads -w)"
 	contains "its record" '"qos": "batch"' "$(record "$1")"
-	has_within 2000 "$(machine_directory "$1")/cpu.idle" 1
+	has_within 10000 "$(machine_directory "$1")/cpu.idle" 1
 	contains "explain $1" "$2" "$(berthctl explain "$1" 2>&1)"
 	berthctl explain "$1" 2>&1 | sed 's/^/    | /'
 }
@@ -51,7 +51,7 @@ found() {
 # gone NAME: after `virsh destroy`.
 gone() {
 	virsh -q destroy "$1"
-	within 2000 is_gone "$1" && ok "destroyed: $1 is forgotten" || bad "still known: $(record "$1")"
+	within 10000 is_gone "$1" && ok "destroyed: $1 is forgotten" || bad "still known: $(record "$1")"
 }
 
 systemd-sysusers && systemd-tmpfiles --create /usr/local/lib/tmpfiles.d/berth.conf

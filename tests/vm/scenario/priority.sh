@@ -29,14 +29,14 @@ END
 
 daemon_start && ok "berthd answers" || { bad "berthd does not answer"; show_log; finish; }
 
-has_within 2000 $cpu/$top/batch/job/cpu.idle 1
+has_within 10000 $cpu/$top/batch/job/cpu.idle 1
 expect "cpu.idle of online" 0 "$(cat $cpu/$top/online/web/cpu.idle)"
 adjusted() { [ "$(cat /proc/$job/oom_score_adj)" -gt 17 ]; }
-within 2000 adjusted && ok "oom_score_adj of batch is $(cat /proc/$job/oom_score_adj)" ||
+within 10000 adjusted && ok "oom_score_adj of batch is $(cat /proc/$job/oom_score_adj)" ||
 	bad "oom_score_adj of batch is $(cat /proc/$job/oom_score_adj)"
 expect "oom_score_adj of online" 0 "$(cat /proc/$web/oom_score_adj)"
 if [ "$RUN_CGROUP" = v2 ]; then
-	has_within 2000 $memory/$top/online/db/memory.low 67108864
+	has_within 10000 $memory/$top/online/db/memory.low 67108864
 	expect "memory.low of online/web" 0 "$(cat $memory/$top/online/web/memory.low)"
 fi
 
@@ -49,7 +49,7 @@ contains "the workloads" $top/batch/job "$(berth workloads -o json 2>&1)"
 
 # A group that comes later.
 group_make $top/batch/late
-has_within 2000 $cpu/$top/batch/late/cpu.idle 1
+has_within 10000 $cpu/$top/batch/late/cpu.idle 1
 
 daemon_stop && ok "stopped" || bad "stop: status $?"
 expect "cpu.idle after stop" 0 "$(cat $cpu/$top/batch/job/cpu.idle)"

@@ -127,7 +127,7 @@ went_up() {
 	return 1
 }
 within 60000 went_up && ok "up again by a step: $low, then $now" || bad "no way up from $low: $now"
-within 180000 is_free batch/anon && within 5000 is_free batch/cache &&
+within 180000 is_free batch/anon && within 10000 is_free batch/cache &&
 	ok "memory is plentiful: nobody has a limit" || bad "a limit is left"
 show
 

@@ -181,7 +181,7 @@ expect_left 10 60000
 write_policy "enabled: true, by: cpuset"
 kill -HUP $daemon_pid
 has_within 20000 $cpu/$top/batch-a/cpuset.cpus "$last_half"
-has_within 5000 $cpu/$top/batch-b/cpuset.cpus "$last_half"
+has_within 10000 $cpu/$top/batch-b/cpuset.cpus "$last_half"
 original && ok "no quota beside it" || bad "a quota beside it: $(quota batch-a)"
 # By both: as many CPUs as it takes, and a quota for what is too much of them.
 load 90
@@ -193,7 +193,7 @@ load 10
 write_policy "enabled: true, by: cpuset"
 kill -HUP $daemon_pid
 within 20000 original && ok "quotas as they were, by cpuset again" || bad "by cpuset: $(sum)"
-has_within 5000 $cpu/$top/batch-a/cpuset.cpus "$last_half"
+has_within 10000 $cpu/$top/batch-a/cpuset.cpus "$last_half"
 # Off by a reload. A list does not become empty again while there are tasks: all CPUs, then.
 write_policy "enabled: false"
 kill -HUP $daemon_pid

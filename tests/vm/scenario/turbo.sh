@@ -115,7 +115,7 @@ daemon_start --state-dir $state || { bad "berthd does not start"; show_log; fini
 for app in "$app_a" "$app_b"; do
 	within 20000 is_raised "$app" && ok "$app is raised" || bad "$app has $(quota "$app")"
 done
-within 5000 [ "$(burst "$app_a")" = 5000 ] && ok "the burst beside it" || bad "the burst is $(burst "$app_a")"
+within 10000 [ "$(burst "$app_a")" = 5000 ] && ok "the burst beside it" || bad "the burst is $(burst "$app_a")"
 expect "the burst of the pod" 5000 "$(burst "$pod_a")"
 usleep 2000000
 measure 10
