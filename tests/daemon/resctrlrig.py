@@ -12,6 +12,10 @@ from berthtest import check, skip
 
 POINT = pathlib.Path("/sys/fs/resctrl")
 HERE = pathlib.Path(__file__).resolve().parent
+CPUINFO = "/proc/cpuinfo"
+# Who made the processor says how bandwidth is counted: a host's is not that of its test.
+VENDORS = {"intel": "vendor_id\t: GenuineIntel", "amd": "vendor_id\t: AuthenticAMD",
+           "arm": "CPU implementer\t: 0x41"}
 
 
 def enter():
@@ -48,11 +52,16 @@ class Mock:
         self.process = subprocess.Popen(
             [sys.executable, HERE / "resctrlfs.py", POINT, profile], stdout=subprocess.PIPE)
         check(self.process.stdout.readline() == b"mounted\n", f"{profile}: not mounted")
+        with tempfile.NamedTemporaryFile("w", prefix="berth-cpuinfo-") as cpuinfo:
+            cpuinfo.write(f"processor\t: 0\n{VENDORS[profile.split('-')[0]]}\n")
+            cpuinfo.flush()
+            subprocess.run(["mount", "--bind", cpuinfo.name, CPUINFO], check=True)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
+        subprocess.run(["umount", CPUINFO], check=True)
         self.process.terminate()
         self.process.wait(10)
 
