@@ -7,7 +7,7 @@
 #include <systemd/sd-event.h>
 
 #include "actuator/actuator.h"
-#include "api/control.h"
+#include "api/control/control.h"
 #include "config-watch.h"
 #include "daemon.h"
 #include "hierarchy.h"
@@ -16,7 +16,7 @@
 #include "listener.h"
 #include "metrics/registry.h"
 #include "plugin/host.h"
-#include "source/pods.h"
+#include "source/pods/pods.h"
 #include "source/source.h"
 #include "telemetry/snapshot.h"
 #include "worker/pool.h"

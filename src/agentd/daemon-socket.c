@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "api/http-server.h"
+#include "api/http/server.h"
 #include "daemon-internal.h"
 #include "log.h"
 

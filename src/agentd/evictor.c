@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "actuator/action.h"
+#include "actuator/action/action.h"
 #include "daemon-internal.h"
 
 static int evictor_start(void *data, struct berth_target target,

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
-#include "api/http-server.h"
+#include "api/http/server.h"
 #include "cleanup.h"
 #include "hashmap.h"
 #include "limit.h"

@@ -6,8 +6,8 @@
  */
 #pragma once
 
-#include "api/control.h"
-#include "api/web.h"
+#include "api/control/control.h"
+#include "api/web/web.h"
 
 struct listener;
 

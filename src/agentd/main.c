@@ -5,14 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "actuator/knob-table.h"
-#include "config-bind.h"
+#include "actuator/knob/table.h"
+#include "config/bind.h"
 #include "daemon.h"
 #ifdef BERTH_FAILPOINTS
 #include "failpoint.h"
 #endif
-#include "api/self.h"
-#include "api/web-check.h"
+#include "api/self/self.h"
+#include "api/web/check.h"
 #include "log.h"
 #include "plugin/loader.h"
 #include "settings-dump.h"

@@ -12,8 +12,8 @@
 #include "log.h"
 #include "macro.h"
 #include "monotonic.h"
-#include "telemetry/runqueue.h"
-#include "telemetry/stall.h"
+#include "telemetry/runqueue/runqueue.h"
+#include "telemetry/stall/stall.h"
 #include "trim.h"
 
 DEFINE_CLEANUP(struct settings *, settings_free);

@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 #include "berth-plugin.h"
-#include "config-bind.h"
-#include "config-tree.h"
+#include "config/bind.h"
+#include "config/tree.h"
 #include "label.h"
 
 /* Every given pattern must match; fnmatch(3) globs; NULL: any. */

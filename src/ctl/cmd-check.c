@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "api/web-check.h"
+#include "api/web/check.h"
 #include "ctl.h"
 #include "plugin/loader.h"
 #include "settings.h"

@@ -2,7 +2,7 @@
 #include <time.h>
 
 #include "client.h"
-#include "explain-page.h"
+#include "explain/page.h"
 
 enum { OPTION_NOW };
 

@@ -9,7 +9,7 @@
 #include "cleanup.h"
 #include "ctl.h"
 #include "file.h"
-#include "import.h"
+#include "import/import.h"
 #include "limit.h"
 
 enum { OPTION_TO };

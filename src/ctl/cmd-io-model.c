@@ -10,7 +10,7 @@
 
 #include "cleanup.h"
 #include "ctl.h"
-#include "io-model.h"
+#include "io-model/io-model.h"
 #include "macro.h"
 #include "parse.h"
 

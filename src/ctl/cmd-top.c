@@ -4,13 +4,13 @@
 #include <time.h>
 
 #include "client.h"
-#include "explain-page.h"
+#include "explain/page.h"
 #include "macro.h"
 #include "parse.h"
 #include "settings.h"
-#include "top-keys.h"
-#include "top-page.h"
-#include "top-terminal.h"
+#include "top/keys.h"
+#include "top/page.h"
+#include "top/terminal.h"
 
 enum {
 	OPTION_INTERVAL,

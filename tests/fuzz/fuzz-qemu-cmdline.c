@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "source/machine-cmdline.h"
+#include "source/machine/cmdline.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "actuator/resctrl.h"
+#include "actuator/resctrl/resctrl.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "telemetry/stat-file.h"
+#include "telemetry/collect/stat-file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

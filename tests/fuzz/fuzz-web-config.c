@@ -3,7 +3,7 @@
 #include <gnutls/gnutls.h>
 #include <string.h>
 
-#include "api/web-config.h"
+#include "api/web/config.h"
 #include "limit.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 
-# Where the rows of a table in src/ctl/import-rubik*.c belong. `resource` and the like are read by
+# Where the rows of a table in src/ctl/import/rubik*.c belong. `resource` and the like are read by
 # code, and have a row so that they are known.
 SECTIONS = {"agent_fields": "agent", "preemption_fields": "preemption",
             "quota_turbo_fields": "quotaTurbo", "dyn_memory_fields": "dynMemory",
@@ -29,7 +29,7 @@ def part(text, name):
 def keys_of_code(root):
     """Every key of every table."""
     keys = set()
-    for path in sorted((root / "src/ctl").glob("import-rubik*.c")):
+    for path in sorted((root / "src/ctl/import").glob("rubik*.c")):
         for name, rows in re.findall(r"struct import_field (\w+)\[\] = \{\n(.*?)\n\};",
                                      path.read_text(), re.DOTALL):
             if name not in SECTIONS:

@@ -24,8 +24,23 @@ MAY = {
                    "agentd/source", "agentd/telemetry", "agentd/actuator", "agentd/metrics",
                    "agentd/plugin", "agentd/worker"],
     # berthctl talks to the daemon over its socket; only `check` shares code: the readers of the
-    # policy and of the web config (api/web-check.h).
+    # policy and of the web config (api/web/check.h).
     "ctl": ["common", "agentd/limit", "agentd/settings", "agentd/plugin", "agentd/api"],
+}
+# The same for directories of one layer; "" is what stands in none of them. One that is not listed
+# may include all of its layer. actuator.h is the layer's own face, which all may include.
+INSIDE = {
+    "agentd/actuator": {
+        "resctrl": [""], "process": ["", "resctrl"], "knob": ["", "resctrl"],
+        "capability": ["", "knob", "process", "resctrl"], "journal": [""],
+        "unit": ["", "knob", "journal"],
+        "restore": ["", "knob", "process", "resctrl", "journal", "unit"],
+        "slow": ["", "restore"], "action": ["", "slow"],
+    },
+    "agentd/telemetry": {"bpf": [], "stall": ["", "bpf"], "runqueue": ["", "bpf"], "perf": [""],
+                         "collect": ["", "bpf"]},
+    "agentd/api": {"web": [], "http": ["web"], "self": ["web"]},
+    "common": {"": [], "config": [""], "http": [""]},
 }
 DAEMON = {"daemon", "daemon-internal", "daemon-page", "daemon-socket", "daemon-sources", "main", "reload", "incident", "instance",
           "config-watch", "failpoint", "listener", "trim", "evictor"}
@@ -48,6 +63,12 @@ def layer_of(path):
     if stem.startswith("settings"):
         return "agentd/settings"
     return "agentd/" + stem
+
+
+def room_of(path, layer):
+    """The directory of a layer that a path below src/ is in; "" for none."""
+    rest = path.parts[len(layer.split("/")):]
+    return rest[0] if len(rest) > 1 else ""
 
 
 def resolve(source, name, root):
@@ -83,6 +104,11 @@ def main():
             other = layer_of(target)
             if other != layer and other not in allowed:
                 errors.append(f"{source}:{line}: {layer} must not include {target}")
+            if other == layer:
+                room, there = room_of(source.relative_to(root), layer), room_of(target, layer)
+                rooms = INSIDE.get(layer, {}).get(room)
+                if rooms is not None and there != room and there not in rooms:
+                    errors.append(f"{source}:{line}: {layer}/{room} must not include {target}")
     print("\n".join(errors) if errors else f"{count} includes point the right way")
     return 1 if errors or count == 0 else 0
 

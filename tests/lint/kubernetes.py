@@ -29,7 +29,7 @@ LIBRARIES = {"libc.so.6": None, "libm.so.6": None, "libgcc_s.so.1": None,
               "libisal.so.2": "libisal2", "libbpf.so.1": "libbpf1",
               "libmicrohttpd.so.12": "libmicrohttpd12", "libjansson.so.4": "libjansson4",
               "libcurl.so.4": "libcurl4"}
-# Loaded at run time by src/common/http-load.c.
+# Loaded at run time by src/common/http/load.c.
 LOADED = {"libcurl4"}
 
 
@@ -152,7 +152,7 @@ def check_ports(report, root, berthd, options, template):
     report.expect(ports == {"metrics": port}, f"daemonset.yaml: ports {ports}, not {port}")
     report.expect(template["metadata"]["annotations"]["prometheus.io/port"] == str(port),
                   "daemonset.yaml: prometheus.io/port")
-    routes = (root / "src/agentd/api/control.c").read_text()
+    routes = (root / "src/agentd/api/control/control.c").read_text()
     for probe, path in (("livenessProbe", "/livez"), ("readinessProbe", "/readyz")):
         get = container[probe]["httpGet"]
         report.expect(get == {"path": path, "port": "metrics"}, f"daemonset.yaml: {probe} {get}")

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "config-bind.h"
-#include "config-tree.h"
+#include "config/bind.h"
+#include "config/tree.h"
 #include "fake-agent.h"
 #include "macro.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "actuator/actuator-internal.h"
+#include "actuator/claim/internal.h"
 #include "limit.h"
 
 #define UNITS_FLUSH_USEC (10 * USEC_PER_SEC)

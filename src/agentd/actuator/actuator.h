@@ -9,7 +9,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "actuator/capability.h"
+#include "actuator/capability/capability.h"
 #include "berth-plugin.h"
 #include "cgroup.h"
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "file.h"
-#include "http-url.h"
+#include "http/url.h"
 #include "kube/access-internal.h"
 #include "limit.h"
 #include "macro.h"

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "http-client.h"
+#include "http/client.h"
 
 /* From the policy; "" means not given. */
 struct kube_access_options {

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base64.h"
-#include "config-tree.h"
+#include "config/tree.h"
 #include "kube/access-internal.h"
 #include "limit.h"
 #include "macro.h"

@@ -3,7 +3,7 @@
 
 #include "macro.h"
 #include "plugin/host-internal.h"
-#include "telemetry/perf.h"
+#include "telemetry/perf/perf.h"
 
 /* In the order of enum sample_value, which begins with the six that a node has as well. */
 static void pressures_fill(const struct snapshot_node *from, struct node_sample *node)

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "actuator/knob-line.h"
-#include "actuator/knob-table.h"
+#include "actuator/knob/line.h"
+#include "actuator/knob/table.h"
 #include "cleanup.h"
 #include "plugin/host-shadow.h"
 #include "workload/annotation.h"

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "actuator/knob-table.h"
+#include "actuator/knob/table.h"
 
 static struct shadow *shadow_of(struct agent *agent)
 {

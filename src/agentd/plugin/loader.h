@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "config-bind.h"
+#include "config/bind.h"
 #include "settings.h"
 
 struct plugin {

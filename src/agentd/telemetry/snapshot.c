@@ -9,13 +9,13 @@
 #include "limit.h"
 #include "macro.h"
 #include "monotonic.h"
-#include "telemetry/collector.h"
-#include "telemetry/loader.h"
+#include "telemetry/bpf/loader.h"
+#include "telemetry/collect/collector.h"
 #include "telemetry/node.h"
-#include "telemetry/perf.h"
+#include "telemetry/perf/perf.h"
 #include "telemetry/rollup.h"
-#include "telemetry/runqueue.h"
-#include "telemetry/stall.h"
+#include "telemetry/runqueue/runqueue.h"
+#include "telemetry/stall/stall.h"
 
 static int collector_new(const struct snapshot *snapshot, enum snapshot_collector which,
 			 struct collector **ret)

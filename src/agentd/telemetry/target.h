@@ -24,8 +24,8 @@ struct target {
 	uint64_t id, parent; /* of the workload, and of the one that it is part of; 0: none */
 	const struct cgroup *group; /* the registry's: valid only while a pass is taken */
 	bool gone;                  /* its group went while it was read */
-	struct kept_files *kept;    /* collect-files.c's open files; NULL: none */
-	/* collect-bpf.c's: of the kernel's struct cgroup; address 0: unknown */
+	struct kept_files *kept;    /* collect/files.c's open files; NULL: none */
+	/* collect/bpf.c's: of the kernel's struct cgroup; address 0: unknown */
 	uint64_t address, serial, psi;
 	bool offline;                     /* its level, in this pass */
 	struct stall_target *stall;       /* stall.c's */

@@ -2,7 +2,7 @@
 /* config.c - the settings of plugins.colocation; `berthd --dump-fields` prints them. */
 #include "cache/fields.h"
 #include "colocation.h"
-#include "config-bind.h"
+#include "config/bind.h"
 #include "interference/fields.h"
 #include "macro.h"
 #include "placement/placement-fields.h"

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config-bind.h"
+#include "config/bind.h"
 #include "exporter.h"
 
 #define T struct exporter_config

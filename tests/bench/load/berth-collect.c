@@ -28,7 +28,7 @@
 #include "parse.h"
 #include "sample.h"
 #include "sysroot.h"
-#include "telemetry/collector.h"
+#include "telemetry/collect/collector.h"
 #include "telemetry/snapshot.h"
 
 #define GROUPS_MAX   16384u

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
 
-#include "api/http-server.h"
+#include "api/http/server.h"
 #include "cleanup.h"
 #include "limit.h"
 #include "macro.h"

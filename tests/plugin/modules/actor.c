@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "config-bind.h"
+#include "config/bind.h"
 
 #ifndef ACTOR_DOES
 #define ACTOR_DOES DOES_NOTHING

@@ -3,7 +3,7 @@
  * table.c - plugins that say something wrong or unusual of themselves; TABLE_* chooses what.
  */
 #include "berth-plugin.h"
-#include "config-bind.h"
+#include "config/bind.h"
 
 __attribute__((unused)) static int table_start(struct agent *agent, const void *config,
 					       void **ret_self)

@@ -11,8 +11,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "actuator/net-knob.h"
-#include "actuator/writer.h"
+#include "actuator/knob/net.h"
+#include "actuator/knob/writer.h"
 #include "berth-test.h"
 #include "net-device.h"
 #include "rtnl.h"

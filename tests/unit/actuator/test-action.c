@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "actuator/action.h"
+#include "actuator/action/action.h"
 #include "actuator/actuator.h"
 #include "actuator/history.h"
-#include "actuator/slow-writer.h"
+#include "actuator/slow/writer.h"
 #include "berth-test.h"
 #include "group-fixture.h"
 #include "limit.h"

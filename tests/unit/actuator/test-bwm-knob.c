@@ -3,7 +3,7 @@
  * module. */
 #include <errno.h>
 
-#include "actuator/bwm-knob.h"
+#include "actuator/knob/bwm.h"
 #include "berth-test.h"
 #include "world.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "actuator/capability.h"
-#include "actuator/process-knob.h"
+#include "actuator/capability/capability.h"
+#include "actuator/process/knob.h"
 #include "berth-test.h"
 #include "group-fixture.h"
 

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
-#include "actuator/knob-line.h"
-#include "actuator/knob-table.h"
+#include "actuator/knob/line.h"
+#include "actuator/knob/table.h"
 #include "berth-test.h"
 #include "disks.h"
 

@@ -3,8 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "actuator/journal-record.h"
-#include "actuator/journal.h"
+#include "actuator/journal/journal.h"
+#include "actuator/journal/record.h"
 #include "berth-test.h"
 #include "fixture-copy.h"
 #include "macro.h"

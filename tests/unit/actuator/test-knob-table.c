@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <unistd.h>
 
-#include "actuator/knob-table.h"
+#include "actuator/knob/table.h"
 #include "berth-test.h"
 #include "cleanup.h"
 #include "group-fixture.h"

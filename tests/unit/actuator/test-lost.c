@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "actuator/journal.h"
+#include "actuator/journal/journal.h"
 #include "berth-test.h"
 #include "world.h"
 

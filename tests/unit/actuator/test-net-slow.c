@@ -2,7 +2,7 @@
 /* Knobs of network devices are written and put back off the loop, in order. */
 #include <string.h>
 
-#include "actuator/actuator-internal.h"
+#include "actuator/claim/internal.h"
 #include "limit.h"
 #include "net-world.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <pthread.h>
 
-#include "actuator/process-knob.h"
 #include "actuator/process-list.h"
+#include "actuator/process/knob.h"
 #include "berth-test.h"
 #include "cleanup.h"
 #include "file.h"

@@ -3,7 +3,7 @@
  * test-resctrl.c - percents to schemata on trees of what several CPUs show, as plain files. What
  * the kernel refuses is tests/daemon/test-cache.py's.
  */
-#include "actuator/resctrl.h"
+#include "actuator/resctrl/resctrl.h"
 #include "berth-test.h"
 #include "cleanup.h"
 #include "fixture-copy.h"

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "actuator/actuator-internal.h"
+#include "actuator/claim/internal.h"
 #include "berth-test.h"
 #include "world.h"
 

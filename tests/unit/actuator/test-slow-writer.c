@@ -2,7 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "actuator/slow-writer.h"
+#include "actuator/slow/writer.h"
 #include "berth-test.h"
 #include "group-fixture.h"
 #include "limit.h"

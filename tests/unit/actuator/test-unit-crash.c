@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a daemon that is gone left in systemd, and how it comes back. */
-#include "actuator/unit-property.h"
+#include "actuator/unit/property.h"
 #include "berth-test.h"
 #include "unit-world.h"
 

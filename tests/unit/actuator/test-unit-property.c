@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 
-#include "actuator/unit-property.h"
+#include "actuator/unit/property.h"
 #include "berth-test.h"
 #include "macro.h"
 

@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "actuator/actuator-internal.h"
-#include "actuator/unit-pin-internal.h"
+#include "actuator/claim/internal.h"
+#include "actuator/unit/pin-internal.h"
 #include "fake-manager.h"
 
 #define BATCH       "pods/batch.slice"

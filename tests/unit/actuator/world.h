@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "actuator/actuator.h"
-#include "actuator/journal.h"
+#include "actuator/journal/journal.h"
 #include "cleanup.h"
 #include "fixture-copy.h"
 #include "macro.h"

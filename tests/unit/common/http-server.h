@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http-server.h - a real server on the loopback for tests of http-client.h: a thread for each
+ * http/server.h - a real server on the loopback for tests of http/client.h: a thread for each
  * connection, that answers as the test's function says, byte by byte where that matters.
  */
 #pragma once

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http-world.h - a client on a loop, and what a call brought, for tests of http-client.h. */
+/* http-world.h - a client on a loop, and what a call brought, for tests of http/client.h. */
 #pragma once
 
 #include "berth-test.h"
-#include "http-client.h"
+#include "http/client.h"
 #include "macro.h"
 #include "strbuf.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "berth-test.h"
-#include "config-bind.h"
+#include "config/bind.h"
 #include "macro.h"
 
 struct sample {

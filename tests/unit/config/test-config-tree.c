@@ -2,7 +2,7 @@
 #include <fcntl.h>
 
 #include "berth-test.h"
-#include "config-tree.h"
+#include "config/tree.h"
 #include "file.h"
 #include "strbuf.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http-client.h - the other end of an http_server, on the loop of the test: bytes out, bytes in,
+ * http/client.h - the other end of an http_server, on the loop of the test: bytes out, bytes in,
  * and the loop runs in between until the answer is there.
  */
 #pragma once

@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "api/http-server-internal.h"
+#include "api/http/server-internal.h"
 #include "berth-test.h"
 #include "fixture-copy.h"
 #include "host/http-client.h"

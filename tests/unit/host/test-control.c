@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
 
-#include "api/control.h"
-#include "api/web.h"
+#include "api/control/control.h"
+#include "api/web/web.h"
 #include "berth-test.h"
 #include "host-world.h"
 #include "http-client.h"

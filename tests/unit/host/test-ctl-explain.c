@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test-ctl-explain.c - "why is this pod slow" in words and numbers. */
 #include "berth-test.h"
-#include "explain-page.h"
+#include "explain/page.h"
 #include "macro.h"
 
 #define SECOND 1000000

@@ -8,7 +8,7 @@
 
 #include "berth-test.h"
 #include "file.h"
-#include "import.h"
+#include "import/import.h"
 #include "limit.h"
 #include "macro.h"
 

@@ -11,7 +11,7 @@
 
 #include "berth-test.h"
 #include "fixture-copy.h"
-#include "io-model.h"
+#include "io-model/io-model.h"
 
 /* Below the build directory: /tmp may be a tmpfs, which knows no direct IO before 6.6. */
 static char place[] = "io-model-test.XXXXXX";

@@ -5,8 +5,8 @@
 #include "berth-plugin.h"
 #include "berth-test.h"
 #include "macro.h"
-#include "top-keys.h"
-#include "top-page.h"
+#include "top/keys.h"
+#include "top/page.h"
 
 #define SECOND 1000000
 

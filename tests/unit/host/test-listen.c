@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "api/http-server.h"
+#include "api/http/server.h"
 #include "berth-test.h"
 #include "fixture-copy.h"
 #include "macro.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/web-auth.h"
-#include "api/web-header.h"
+#include "api/web/auth.h"
+#include "api/web/header.h"
 #include "berth-test.h"
 #include "limit.h"
 #include "macro.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/web-config.h"
+#include "api/web/config.h"
 #include "berth-test.h"
 #include "limit.h"
 #include "macro.h"

@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <systemd/sd-event.h>
 
-#include "source/pods-internal.h"
+#include "source/pods/internal.h"
 #include "workload/tree.h"
 
 #define UID_A "81091155-cf2d-465d-b40b-1ee79f213f62"

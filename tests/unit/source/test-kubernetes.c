@@ -4,7 +4,7 @@
 #include "berth-test.h"
 #include "kube/events.h"
 #include "kube/http-script.h"
-#include "source/pods.h"
+#include "source/pods/pods.h"
 #include "source/source.h"
 #include "workload/tree.h"
 

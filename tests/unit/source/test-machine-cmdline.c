@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "berth-test.h"
 #include "macro.h"
-#include "source/machine-cmdline.h"
+#include "source/machine/cmdline.h"
 
 #define UUID "4dea22b3-1d52-4d8f-a2c1-5f6a7b8c9d0e"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "berth-test.h"
 #include "macro.h"
-#include "source/machine-scope.h"
+#include "source/machine/scope.h"
 
 static void test_machine_scope_parse_finds_the_machine(void **state)
 {

@@ -2,7 +2,7 @@
 /* Machines that only their processes tell of, and when those are looked at. */
 #include "berth-test.h"
 #include "machine-rig.h"
-#include "source/machine-internal.h"
+#include "source/machine/internal.h"
 
 static int setup(void **state)
 {

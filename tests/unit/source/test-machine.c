@@ -4,7 +4,7 @@
 #include "fixture-copy.h"
 #include "label.h"
 #include "machine-rig.h"
-#include "source/machine-internal.h"
+#include "source/machine/internal.h"
 
 #define UUID  "4dea22b3-1d52-4d8f-a2c1-5f6a7b8c9d0e"
 #define SCOPE "machine.slice/machine-qemu\\x2d1\\x2dweb.scope"

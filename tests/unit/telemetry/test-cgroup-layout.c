@@ -2,8 +2,8 @@
 #include "berth-test.h"
 #include "limit.h"
 #include "macro.h"
-#include "telemetry/bpf-check.h"
-#include "telemetry/cgroup-layout.h"
+#include "telemetry/collect/bpf-check.h"
+#include "telemetry/collect/cgroup-layout.h"
 
 #define STATES 38u
 #define EVENTS 22u

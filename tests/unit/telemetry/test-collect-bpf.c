@@ -7,9 +7,9 @@
 #include "berth-test.h"
 #include "limit.h"
 #include "sysroot.h"
-#include "telemetry/bpf-cgroups.h"
-#include "telemetry/collector.h"
-#include "telemetry/loader.h"
+#include "telemetry/bpf/loader.h"
+#include "telemetry/collect/bpf-cgroups.h"
+#include "telemetry/collect/collector.h"
 #include "worker/pool.h"
 #include "workload/tree.h"
 

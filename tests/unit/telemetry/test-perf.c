@@ -18,9 +18,9 @@
 #include "limit.h"
 #include "macro.h"
 #include "monotonic.h"
-#include "telemetry/perf-group.h"
-#include "telemetry/perf-probe.h"
-#include "telemetry/perf.h"
+#include "telemetry/perf/group.h"
+#include "telemetry/perf/perf.h"
+#include "telemetry/perf/probe.h"
 #include "telemetry/target.h"
 
 #define SPIN_USEC    (200 * USEC_PER_MSEC)

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "berth-test.h"
-#include "telemetry/stall-table.h"
+#include "telemetry/stall/table.h"
 
 static struct {
 	unsigned int keys;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "berth-test.h"
 #include "macro.h"
-#include "telemetry/stat-file.h"
+#include "telemetry/collect/stat-file.h"
 
 static const struct stat_file *file_find(int version, const char *name)
 {

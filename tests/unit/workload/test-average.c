@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "berth-test.h"
 #include "macro.h"
-#include "telemetry/average.h"
+#include "telemetry/stall/average.h"
 
 /* kernel/sched/psi.c: 2 s steps, fixed point of 11 bits; include/linux/sched/loadavg.h calc_load().
  */

@@ -2,8 +2,8 @@
 #include <time.h>
 
 #include "berth-test.h"
-#include "source/glob.h"
 #include "source/source.h"
+#include "source/tree/glob.h"
 #include "sysroot.h"
 #include "tree.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a record of BPF does not tell (any more) the sample does not, either. */
 #include "berth-test.h"
-#include "telemetry/cgroup-layout.h"
+#include "telemetry/collect/cgroup-layout.h"
 
 static struct cgroup_layout layout_new(void)
 {

@@ -4,7 +4,7 @@
 #include "berth-test.h"
 #include "sample.h"
 #include "sysroot.h"
-#include "telemetry/collector.h"
+#include "telemetry/collect/collector.h"
 #include "telemetry/snapshot.h"
 #include "tree.h"
 

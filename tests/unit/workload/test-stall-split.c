@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "berth-test.h"
 #include "macro.h"
-#include "telemetry/stall-split.h"
+#include "telemetry/stall/split.h"
 
 static uint64_t sum_of(const struct split *split, unsigned int kind)
 {

@@ -5,7 +5,7 @@
 #include "macro.h"
 #include "sysroot.h"
 #include "telemetry/snapshot.h"
-#include "telemetry/stall.h"
+#include "telemetry/stall/stall.h"
 
 #define COUNTERS                                                                 \
 	"pgscan_direct %u\nworkingset_refault_anon %u\nworkingset_refault_file " \

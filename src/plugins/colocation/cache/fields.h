@@ -3,7 +3,7 @@
 #pragma once
 
 #include "cache/cache.h"
-#include "config-bind.h"
+#include "config/bind.h"
 #include "macro.h"
 
 #define CACHE_PERCENT(type, key, kind, class, fallback, help) \

@@ -2,7 +2,7 @@
 /* placement-fields.h - the rows of config.c that placement goes by. */
 #pragma once
 
-#include "config-bind.h"
+#include "config/bind.h"
 #include "macro.h"
 #include "placement/placement.h"
 

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* journal.c - `berthd --restore`: what a dead daemon left, from its journal alone. */
+#include "actuator/journal/journal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "actuator/actuator.h"
+#include "actuator/knob/line.h"
+#include "actuator/knob/nested.h"
+#include "actuator/process-list.h"
+#include "actuator/process/knob.h"
+#include "actuator/restore/restore.h"
+#include "actuator/unit/pin.h"
+#include "cleanup.h"
+#include "macro.h"
+
+#define UNITS_FLUSH_USEC (10 * USEC_PER_SEC)
+
+struct restore_entry {
+	struct journal_slot slot;
+	enum knob knob;
+	uint32_t device;
+	uint64_t inode, number;
+	bool was_locked;
+	char *path; /* and the texts behind it */
+	const char *original, *previous, *written;
+};
+
+struct restore_list {
+	struct restore_entry *entries;
+	size_t count, capacity;
+	int error;
+	struct unit_pins *pins;
+};
+
+static void restore_list_done(struct restore_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->entries[i].path);
+	free(list->entries);
+	list->pins = unit_pins_free(list->pins);
+}
+
+/* One allocation for all four texts, which begins with the path. */
+static int restore_entry_init(struct restore_entry *entry, const struct journal_record *record,
+			      const struct journal_slot *slot)
+{
+	const char *texts[] = { record->path, record->original, record->previous, record->next };
+	size_t offsets[ARRAY_SIZE(texts)], size = 0;
+	char *copy;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		offsets[i] = size;
+		size += strlen(texts[i]) + 1;
+	}
+	copy = malloc(size);
+	if (!copy)
+		return -ENOMEM;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		memcpy(copy + offsets[i], texts[i], strlen(texts[i]) + 1);
+	*entry = (struct restore_entry){
+		.slot = *slot,
+		.knob = (enum knob)record->knob,
+		.device = record->device,
+		.inode = record->inode,
+		.number = record->number,
+		.was_locked = record->flags & JOURNAL_LOCKED,
+		.path = copy,
+		.original = copy + offsets[1],
+		.previous = copy + offsets[2],
+		.written = copy + offsets[3],
+	};
+	return 0;
+}
+
+ANALYZER_LEAK_IGNORE_BEGIN
+static void restore_list_add(void *data, struct journal *journal,
+			     const struct journal_record *record, const struct journal_slot *slot)
+{
+	struct restore_list *list = data;
+
+	unit_pins_set_journal(list->pins, journal);
+	if (record->knob >= KNOB_MAX && unit_pins_replay(list->pins, record, slot) == 0)
+		return;
+	/* Of a later version of Berth, which alone knows how. */
+	if (record->knob >= KNOB_MAX) {
+		list->error = list->error ? list->error : -EOPNOTSUPP;
+		return;
+	}
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity ? list->capacity * 2 : 64;
+		void *grown = reallocarray(list->entries, capacity, sizeof(*list->entries));
+
+		if (!grown) {
+			list->error = -ENOMEM;
+			return;
+		}
+		list->entries = grown;
+		list->capacity = capacity;
+	}
+	if (restore_entry_init(&list->entries[list->count], record, slot) < 0)
+		list->error = -ENOMEM;
+	else
+		list->count++;
+}
+ANALYZER_LEAK_IGNORE_END
+
+static int restore_entry_compare(const void *a, const void *b)
+{
+	const struct restore_entry *x = a;
+	const struct restore_entry *y = b;
+
+	const struct restore_order orders[] = {
+		{ x->knob, x->path, x->original, x->written },
+		{ y->knob, y->path, y->original, y->written },
+	};
+
+	return restore_compare(&orders[0], &orders[1]);
+}
+
+static void restore_entry_name(const struct restore_entry *entry, char *name, size_t size)
+{
+	char device[DEVICE_NAME_BYTES] = "";
+
+	knob_device_name(entry->knob, entry->device, device);
+	(void)snprintf(name, size, "%s%s%s", knob_table[entry->knob].name, device[0] ? " " : "",
+		       device);
+}
+
+DEFINE_CLEANUP(struct process_knob *, process_knob_free);
+
+static int restore_entry_run(const struct sysroot *root, const struct hierarchy *hierarchy,
+			     const struct restore_entry *entry)
+{
+	CLEANUP(process_knob_freep) struct process_knob *processes = NULL;
+	const struct knob_row *row = &knob_table[entry->knob];
+	struct cgroup group = { .path = entry->path };
+	struct restore_item item = {
+		.place = { .root = root,
+			   .hierarchy = hierarchy,
+			   .group = &group,
+			   .knob = entry->knob,
+			   .device = entry->device },
+		.original = entry->original,
+		.previous = entry->previous,
+		.written = entry->written,
+		.number = entry->number,
+		.was_locked = entry->was_locked,
+	};
+
+	/* The path comes from a file: it goes through the same check as any other. */
+	if (!(row->flags & (KNOB_HOST | KNOB_ROOT)) && cgroup_path_check(entry->path) < 0)
+		return -EINVAL;
+	group.inode[row->controller] = entry->inode;
+	if (row->flags & KNOB_PROCESSES) {
+		int r;
+
+		group.inode[row->controller] = 0;
+		/* In none: the group is gone, which is for process_knob_restore() to judge. */
+		if (process_list_identify(hierarchy, &group, entry->inode) < 0)
+			group.inode[row->controller] = entry->inode;
+		r = process_knob_new(root, hierarchy, &group, entry->knob, &processes);
+
+		if (r == 0 && entry->original[0])
+			r = process_knob_parse(processes, entry->original);
+		if (r < 0)
+			return r;
+		item.processes = processes;
+	}
+	return restore_knob(&item);
+}
+
+struct restore_keeper {
+	const struct restore_list *list;
+	enum knob knob;
+};
+
+static bool restore_has_record(void *data, const char *path)
+{
+	const struct restore_keeper *keeper = data;
+
+	for (size_t i = 0; i < keeper->list->count; i++)
+		if (keeper->list->entries[i].knob == keeper->knob &&
+		    strcmp(keeper->list->entries[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+/* Groups that were made under a value of ours have no record, and a copy of it. */
+static void restore_copies(const struct sysroot *root, const struct hierarchy *hierarchy,
+			   const struct restore_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct restore_entry *entry = &list->entries[i];
+		struct restore_keeper keeper = { .list = list, .knob = entry->knob };
+		struct cgroup group = { .path = entry->path };
+		struct knob_place place = {
+			.root = root, .hierarchy = hierarchy, .group = &group, .knob = entry->knob
+		};
+
+		if (!(knob_table[entry->knob].flags & KNOB_NESTED) ||
+		    cgroup_path_check(entry->path) < 0)
+			continue;
+		group.inode[knob_table[entry->knob].controller] = entry->inode;
+		nested_restore_below(&place, entry->written, entry->original, restore_has_record,
+				     &keeper);
+		nested_restore_below(&place, entry->previous, entry->original, restore_has_record,
+				     &keeper);
+	}
+}
+
+DEFINE_CLEANUP(struct journal *, journal_free);
+
+int actuator_restore_journal(
+	const struct sysroot *root, const struct hierarchy *hierarchy, int runtime_fd,
+	void (*report)(void *data, const char *path, const char *knob, int result), void *data)
+{
+	CLEANUP(journal_freep) struct journal *journal = NULL;
+	CLEANUP(restore_list_done) struct restore_list list = { 0 };
+	const struct unit_pins_context pins = { .root = root, .hierarchy = hierarchy };
+	int failed = 0;
+	int r = unit_pins_new(&pins, &list.pins);
+
+	if (r == 0)
+		r = journal_open(runtime_fd, NULL, restore_list_add, &list, &journal);
+	if (r < 0)
+		return r;
+	unit_pins_set_journal(list.pins, journal);
+	if (list.error == -ENOMEM)
+		return list.error;
+	if (list.error)
+		failed++;
+	if (list.count > 0)
+		qsort(list.entries, list.count, sizeof(*list.entries), restore_entry_compare);
+	for (size_t i = 0; i < list.count; i++) {
+		struct restore_entry *entry = &list.entries[i];
+
+		r = restore_entry_run(root, hierarchy, entry);
+		if (r < 0)
+			failed++;
+		else
+			(void)journal_release(journal, &entry->slot);
+		if (r == RESTORE_REFUSED)
+			r = -EINVAL;
+		if (report) {
+			char name[64];
+
+			restore_entry_name(entry, name, sizeof(name));
+			report(data, entry->path, name, r == RESTORE_FOREIGN ? RESTORE_NOTHING : r);
+		}
+	}
+	restore_copies(root, hierarchy, &list);
+	/* After the files: systemd writes them, and then they are put back as they are now. */
+	return failed + unit_pins_flush(list.pins, UNITS_FLUSH_USEC, report, data);
+}

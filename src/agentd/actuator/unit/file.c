@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * file.c - systemd writes all knobs of a unit when one property of it is set, from its other
+ * properties: a value that somebody wrote into the file alone would be lost (runc rounds CPUQuota=
+ * up to a whole percent and writes the exact cpu.max after it). So they are read before, and put
+ * back after.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "actuator/knob/writer.h"
+#include "actuator/unit/pin-internal.h"
+#include "cleanup.h"
+#include "macro.h"
+#include "strbuf.h"
+
+/* In the order in which they are written: the weight cannot be while cpu.idle is 1. */
+static const enum knob unit_knobs[] = {
+	KNOB_CPU_IDLE,         KNOB_CPU_WEIGHT,       KNOB_CPU_QUOTA_USEC,
+	KNOB_MEMORY_MIN_BYTES, KNOB_MEMORY_LOW_BYTES,
+};
+
+DEFINE_CLEANUP(struct cgroup *, cgroup_free);
+
+static void file_place(const struct unit_pins *pins, const struct cgroup *group, enum knob knob,
+		       struct knob_place *ret)
+{
+	*ret = (struct knob_place){
+		.root = pins->context.root,
+		.hierarchy = pins->context.hierarchy,
+		.group = group,
+		.knob = knob,
+	};
+}
+
+char *unit_files_read(const struct unit_pins *pins, const char *path)
+{
+	CLEANUP(cgroup_freep) struct cgroup *group = NULL;
+	cleanup_strbuf struct strbuf files = { 0 };
+
+	if (cgroup_path_check(path) < 0 || cgroup_new(pins->context.hierarchy, path, &group) < 0)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(unit_knobs); i++) {
+		cleanup_knob_file struct knob_file file = KNOB_FILE_NULL;
+		char text[KNOB_TEXT_MAX];
+		struct knob_place place;
+
+		file_place(pins, group, unit_knobs[i], &place);
+		if (knob_file_open(&place, false, &file) == 0 &&
+		    knob_file_read(&file, text, sizeof(text)) == 0)
+			strbuf_addf(&files, "%s=%s;", knob_table[unit_knobs[i]].name, text);
+	}
+	return strbuf_error(&files) < 0 || files.length == 0 ? NULL : strdup(files.text);
+}
+
+uint64_t unit_files_inode(const struct unit_pins *pins, const char *path,
+			  enum unit_property property)
+{
+	CLEANUP(cgroup_freep) struct cgroup *group = NULL;
+	bool memory = property == UNIT_MEMORY_MIN || property == UNIT_MEMORY_LOW;
+
+	if (cgroup_path_check(path) < 0 || cgroup_new(pins->context.hierarchy, path, &group) < 0)
+		return 0;
+	return group->inode[memory ? CONTROLLER_MEMORY : CONTROLLER_CPU];
+}
+
+/* The text behind "NAME=", up to the semicolon. */
+static bool files_find(const char *files, const char *name, char *text, size_t size)
+{
+	size_t length = strlen(name);
+
+	for (const char *at = files; *at;) {
+		size_t item = strcspn(at, ";");
+
+		if (item > length && strncmp(at, name, length) == 0 && at[length] == '=') {
+			size_t bytes = item - length - 1;
+
+			if (bytes >= size)
+				return false;
+			memcpy(text, at + length + 1, bytes);
+			text[bytes] = '\0';
+			return true;
+		}
+		at += item;
+		at += *at == ';';
+	}
+	return false;
+}
+
+/* Is this text in the file because of what is being undone? The claim may have ended while systemd
+ * was being told of it: then systemd wrote our value once more after the actuator had restored the
+ * file, and that was what was found. */
+static bool file_is_ours(const struct unit *unit, enum knob knob, int version, const char *text)
+{
+	const struct unit_pins_context *context = &unit->pins->context;
+	const struct unit_pin *pin = &unit->pin[unit->property];
+	const uint64_t values[] = { pin->value, pin->before };
+	char ours[KNOB_TEXT_MAX];
+
+	if (!unit->undo || unit_property_of(knob, version) != (int)unit->property)
+		return false;
+	if (context->holds && context->holds(context->data, unit->path, knob))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+		if (unit_property_text(knob, version, values[i], ours, sizeof(ours)) == 0 &&
+		    knob_same(knob, version, text, ours))
+			return true;
+	return false;
+}
+
+void unit_files_put_back(const struct unit *unit)
+{
+	CLEANUP(cgroup_freep) struct cgroup *group = NULL;
+	const struct unit_pins *pins = unit->pins;
+	const char *files = unit->files;
+	bool idle = false;
+
+	if (!files || cgroup_path_check(unit->path) < 0 ||
+	    cgroup_new(pins->context.hierarchy, unit->path, &group) < 0)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(unit_knobs); i++) {
+		cleanup_knob_file struct knob_file file = KNOB_FILE_NULL;
+		char text[KNOB_TEXT_MAX], current[KNOB_TEXT_MAX];
+		enum knob knob = unit_knobs[i];
+		struct knob_place place;
+
+		if (!files_find(files, knob_table[knob].name, text, sizeof(text)))
+			continue;
+		if (knob == KNOB_CPU_IDLE)
+			idle = strcmp(text, "1") == 0;
+		if (knob == KNOB_CPU_WEIGHT && idle)
+			continue;
+		file_place(pins, group, knob, &place);
+		if (knob_file_open(&place, true, &file) < 0 ||
+		    knob_file_read(&file, current, sizeof(current)) < 0 ||
+		    knob_same(knob, file.version, current, text) ||
+		    file_is_ours(unit, knob, file.version, text))
+			continue;
+		/* It held that a moment ago, so that the kernel takes it; if the group is gone,
+		 * there is nobody left to miss it. */
+		(void)knob_file_write(&file, text);
+	}
+}
