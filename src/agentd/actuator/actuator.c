@@ -10,11 +10,6 @@
 
 #define UNITS_FLUSH_USEC (10 * USEC_PER_SEC)
 
-bool actuator_writes(const struct actuator *actuator)
-{
-	return !actuator->paused && !actuator->options.dry_run;
-}
-
 DEFINE_CLEANUP(struct actuator *, actuator_free);
 
 static int actuator_start(struct actuator *actuator)

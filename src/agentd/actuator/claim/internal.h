@@ -126,7 +126,10 @@ struct actuator {
 };
 
 uint64_t actuator_now(const struct actuator *actuator);
-bool actuator_writes(const struct actuator *actuator); /* neither paused nor a dry run */
+static inline bool actuator_writes(const struct actuator *actuator)
+{
+	return !actuator->paused && !actuator->options.dry_run;
+}
 
 /* group.c */
 struct group *group_find_target(const struct actuator *actuator, struct berth_target target);

@@ -17,8 +17,6 @@
 #include "cleanup.h"
 #include "macro.h"
 
-void (*actuator_failpoint)(const char *step);
-
 int knob_place_version(const struct knob_place *place)
 {
 	const struct knob_row *row = &knob_table[place->knob];
