@@ -18,8 +18,9 @@
 #include "rtnl.h"
 #include "world.h"
 
-#define LO    1u
-#define QUIET 200000u /* a thread may have to wait for a CPU */
+#define LO       1u
+#define QUIET    200000u            /* whatever else is to happen then */
+#define PATIENCE (60 * USEC_PER_SEC) /* the writer's thread may have to wait for a CPU */
 
 static char namespace_error[128];
 
@@ -103,12 +104,24 @@ static inline int net_claim(struct world *world, enum knob knob, const char *tex
 	return actuator_claim(world->actuator, "one", &target, knob, &value, 0, "a reason");
 }
 
+/* Until no thread writes the knob any more. */
+static inline void net_settled(struct world *world, enum knob knob)
+{
+	struct world_seen seen = world_see(world, 0, knob);
+
+	while (seen.count && seen.status == KNOB_PENDING && seen.error == 0) {
+		assert_true(sd_event_run(world->event, PATIENCE) > 0);
+		seen = world_see(world, 0, knob);
+	}
+	world_run(world, QUIET);
+}
+
 /* And written, or refused. */
 static inline int net_claim_done(struct world *world, enum knob knob, const char *text)
 {
 	int r = net_claim(world, knob, text);
 
-	world_run(world, QUIET);
+	net_settled(world, knob);
 	return r;
 }
 
@@ -120,7 +133,7 @@ static inline void net_unclaim(struct world *world, enum knob knob)
 static inline void net_unclaim_done(struct world *world, enum knob knob)
 {
 	net_unclaim(world, knob);
-	world_run(world, QUIET);
+	net_settled(world, knob);
 }
 
 static inline void net_open(struct world *world)

@@ -157,9 +157,11 @@ daemon_stop() {
 show_log() { sed 's/^/    | /' $log; }
 
 # Lines of the log at warning or above, by the <N> prefix of sd-daemon(3). But for callbacks that took
-# long by the clock: on a busy host the guest stands still for longer than a callback may take.
-log_problems() { grep -E '^<[0-4]>' $log | grep -v 'held up the daemon'; }
+# long by the clock: on a busy host the guest stands still for longer than a callback may take. (Of
+# another kind the first lines are there beside the one that counts those that were suppressed.)
+callbacks='held up the daemon|similar lines were suppressed'
+log_problems() { grep -E '^<[0-4]>' $log | grep -vE "$callbacks"; }
 # The same of the journal, where berthd is a service.
 journal_problems() {
-	journalctl --no-pager -q -p warning -u berthd -o cat | grep -v 'held up the daemon'
+	journalctl --no-pager -q -p warning -u berthd -o cat | grep -vE "$callbacks"
 }

@@ -145,7 +145,8 @@ if [ "$has_memory" ]; then
 
 	# Pushed out by somebody else, again and again, while it wants all of its memory. (Only pages that
 	# were in use when they went count as a wait for memory when they come back.)
-	group_run $top/swap berth-stall touch 48 120
+	group_run $top/swap berth-stall touch 48 1000000
+	swapper=$group_pid
 	pusher() {
 		while kill -0 "$1" 2>/dev/null; do
 			if [ "$RUN_CGROUP" = v2 ]; then
@@ -155,8 +156,16 @@ if [ "$has_memory" ]; then
 			fi
 		done 2>/dev/null
 	}
-	pusher $group_pid
-	wait $group_pid || bad "the swapper failed"
+	pusher $swapper &
+	pusher=$!
+	swapped() {
+		sample
+		own=$(value swap cause_swap_some_usec)
+		[ "${own:-0}" -gt 300000 ]
+	}
+	within 60000 swapped || bad "nothing waits for its pages"
+	kill $swapper
+	wait $swapper $pusher
 	mostly swap swap 60
 	sums swap
 

@@ -21,7 +21,7 @@ fds=$(ls /proc/$daemon_pid/fd | wc -l)
 # Lives from none to 15 ms: removed before, during and after the daemon's writes.
 end=$(($(now_ms) + seconds * 1000))
 made=0
-while [ "$(now_ms)" -lt $end ]; do
+while [ "$(now_ms)" -lt $end ] || [ $made -lt 50 ]; do
 	for name in a b c d e; do
 		group_make $top/job-$name
 	done
@@ -31,9 +31,8 @@ while [ "$(now_ms)" -lt $end ]; do
 	done
 	made=$((made + 5))
 done
-ok "$made groups in $seconds s"
 # The rate is the emulated guest's and says nothing; that there were many is the point.
-[ $made -ge 50 ] && ok "enough of them" || bad "only $made"
+ok "$made groups"
 
 # A group that is made again under its name is another group and gets its value.
 group_make $top/job-a
