@@ -3,7 +3,8 @@
 at a time, with the breakdown and without, in a guest that counts instructions. Each page is a page
 fault that comes from swap; those of the working set are a wait for memory, as the kernel counts it.
 That is the shortest wait there is. The rate is that of a CPU of a thousand million instructions a
-second. Beside it: two tasks that pass a token, with the run-queue histogram and without.
+second. The guest stalls less than 50,000 times a second, so that what that many cost is reckoned from
+what one does. Beside it: two tasks that pass a token, with the run-queue histogram and without.
 """
 
 import json
@@ -15,6 +16,7 @@ from benchlib import Unable, phases, report
 
 BAR = "a workload that stalls 50,000 times a second: breakdown on against off < 3 % slower"
 SLOWER_PERCENT = 3.0
+STALLS = 50_000
 INSTRUCTION_NSEC = 2  # of the guest: -icount shift=1
 
 
@@ -73,6 +75,7 @@ def run(options):
         [item["stalls"] / item["usec"] * 1e6 * INSTRUCTION_NSEC for item in found["stall", "bpf"]]
     )
     slower, extra = against(found, "bpf")
+    at_bar = extra * STALLS / 1e9 * 100
     turns = passes * 2000
     switch = [item["usec"] for item in found["switch", "off"]]
     switch_on = [item["usec"] for item in found["switch", "on"]]
@@ -86,16 +89,18 @@ def run(options):
         "bpf_slower_percent": round(slower, 2),
         "tracepoints_slower_percent": round(against(found, "tracepoints")[0], 2),
         "bpf_instructions_per_stall": round(extra),
+        f"bpf_slower_percent_at_{STALLS}": round(at_bar, 2),
         "runqueue_slower_percent": round(report.median([(b / a - 1) * 100 for a, b in zip(switch, switch_on)]), 2),
         "runqueue_instructions_per_switch": round(each),
     }
     figure = (
         f"{values['stalls_per_second']} stalls a second of 10^9 instructions: "
         f"{values['bpf_slower_percent']} % slower, {values['bpf_instructions_per_stall']} "
-        f"instructions a stall (tracepoints {values['tracepoints_slower_percent']} %); run-queue "
+        f"instructions a stall, {at_bar:.2f} % at {STALLS} "
+        f"(tracepoints {values['tracepoints_slower_percent']} %); run-queue "
         f"histogram {values['runqueue_instructions_per_switch']} instructions a wake-up and switch, "
         f"{values['runqueue_slower_percent']} % of a token's way"
     )
     return report.result(
-        "stall-cost", values["bpf_slower_percent"] < SLOWER_PERCENT, figure, BAR, values
+        "stall-cost", max(slower, at_bar) < SLOWER_PERCENT, figure, BAR, values
     )

@@ -25,3 +25,11 @@ static __always_inline __u64 group_id(struct cgroup_subsys_state *group)
 {
 	return group->cgroup->kn->id;
 }
+
+/* That of a task's group, in fewer steps where there are: each is checked in the kernel. */
+static __always_inline __u64 task_group_id(struct task_struct *task, bool unified, __u32 which)
+{
+	if (unified)
+		return task->cgroups->dfl_cgrp->kn->id;
+	return group_id(group_of(task, unified, which));
+}

@@ -33,40 +33,42 @@ struct {
 	__type(value, struct stall_record);
 } records SEC(".maps");
 
-/* The nearest known workload at or above a group; 0: none. */
-static __always_inline __u64 workload_find(struct task_state *state,
-					   struct cgroup_subsys_state *group)
+#define NO_RECORD 0xffffffffU
+
+/* The nearest known workload at or above a group. */
+static __always_inline void workload_find(struct task_state *state,
+					  struct cgroup_subsys_state *group)
 {
+	state->workload = 0;
+	state->index = NO_RECORD;
 	for (int i = 0; i < GROUP_DEPTH && group; i++) {
 		__u64 id = group_id(group);
 		__u32 *index = bpf_map_lookup_elem(&workloads, &id);
 
 		if (index) {
+			state->workload = id;
 			state->index = *index;
-			return id;
+			return;
 		}
 		group = group->parent;
 	}
-	return 0;
 }
 
 /* That of the current task. Remembered: the walk is for the first wait, not for each. */
-static __always_inline __u64 workload_of(struct task_state *state)
+static __always_inline void workload_look(struct task_struct *task, struct task_state *state)
 {
 	struct cgroup_subsys_state *group;
 	__u32 which = 0;
-	__u64 id;
 
 	if (!unified)
 		which = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
-	group = group_of(bpf_get_current_task_btf(), unified, which);
-	id = group_id(group);
-	if (id == state->group && state->version == table_version)
-		return state->workload;
+	if (task_group_id(task, unified, which) == state->group && state->version == table_version)
+		return;
+	/* It may be moved at any time: what is remembered is of one look. */
+	group = group_of(task, unified, which);
 	state->version = table_version;
-	state->group = id;
-	state->workload = workload_find(state, group);
-	return state->workload;
+	state->group = group_id(group);
+	workload_find(state, group);
 }
 
 /* The record of a workload, if it is there still. */
@@ -111,17 +113,16 @@ static __always_inline void wall_leave(struct stall_record *record, __u64 now)
 		__sync_fetch_and_add(&record->wall_units, units);
 }
 
-static __always_inline void wait_begin(struct task_state *state, __u8 cause)
+static __always_inline void wait_begin(struct task_struct *task, struct task_state *state,
+				       __u8 cause)
 {
 	__u64 now = bpf_ktime_get_ns();
 
 	state->start = now;
 	state->cause = cause;
-	state->is_walled = 0;
-	state->waits_in = workload_of(state);
-	state->waits_index = state->index;
-	if (wall && state->waits_in) {
-		struct stall_record *record = record_of(state->waits_index, state->waits_in);
+	workload_look(task, state);
+	if (wall) {
+		struct stall_record *record = record_of(state->index, state->workload);
 
 		state->is_walled = record && wall_enter(record, now);
 	}
@@ -129,23 +130,19 @@ static __always_inline void wait_begin(struct task_state *state, __u8 cause)
 
 static __always_inline void record_add(struct stall_record *record, __u32 cause, __u64 nsec)
 {
-	if (cause >= STALL_CAUSES)
-		cause = STALL_OTHER;
-	__sync_fetch_and_add(&record->nsec[cause], nsec);
+	/* It is; the kernel wants to see it. */
+	if (cause < STALL_CAUSES)
+		__sync_fetch_and_add(&record->nsec[cause], nsec);
 }
 
 static __always_inline void wait_end(struct task_state *state)
 {
-	__u64 now = bpf_ktime_get_ns(), start = state->start;
-	struct stall_record *record;
+	__u64 now = bpf_ktime_get_ns();
+	struct stall_record *record = record_of(state->index, state->workload);
 
-	state->start = 0;
-	if (!start || !state->waits_in)
-		return;
-	record = record_of(state->waits_index, state->waits_in);
 	if (!record)
 		return;
-	record_add(record, state->cause, now - start);
+	record_add(record, state->cause, now - state->start);
 	if (wall && state->is_walled)
 		wall_leave(record, now);
 }
@@ -155,24 +152,29 @@ static __always_inline void wait_end(struct task_state *state)
 SEC("fentry/psi_memstall_enter")
 int BPF_PROG(memstall_enter)
 {
-	struct task_state *state = state_enter();
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_state *state;
+	__u64 owner;
 
-	if (state && state->depth++ == 0)
-		wait_begin(state, state->context);
+	state = state_enter(task, IN_MEMSTALL, &owner);
+	if (state && memstalls_of(owner) == 0)
+		wait_begin(task, state, state->context);
 	return 0;
 }
 
 SEC("fentry/psi_memstall_leave")
 int BPF_PROG(memstall_leave)
 {
-	struct task_state *state = state_get();
+	struct task_state *state;
+	__u64 owner;
 
-	/* Depth 0: it was entered before this was attached. */
-	if (!state || !state->depth)
+	state = state_get(bpf_get_current_task_btf(), &owner);
+	/* 0: it was entered before this was attached. */
+	if (!state || memstalls_of(owner) == 0)
 		return 0;
-	if (--state->depth == 0)
+	if (memstalls_of(owner) == 1)
 		wait_end(state);
-	state_leave(state);
+	state_leave(state, IN_MEMSTALL);
 	return 0;
 }
 
@@ -181,25 +183,32 @@ int BPF_PROG(memstall_leave)
  * tracepoint inside knows better than the function around it. */
 static __always_inline void cause_begin(__u8 cause)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_state *state;
+	__u64 owner;
 
 	if (memstall) {
-		state = state_get();
-		if (state && state->start && state->cause == state->context)
+		state = state_get(task, &owner);
+		if (state && memstalls_of(owner) && state->cause == state->context)
 			state->cause = cause;
 		return;
 	}
-	state = storage_make();
+	state = storage_make(task);
 	if (state && !state->start)
-		wait_begin(state, cause);
+		wait_begin(task, state, cause);
 }
 
 static __always_inline void cause_end(__u8 cause)
 {
-	struct task_state *state = state_get();
+	struct task_state *state;
 
-	if (!memstall && state && state->start && state->cause == cause)
-		wait_end(state);
+	if (memstall)
+		return;
+	state = storage_get(bpf_get_current_task_btf(), 0);
+	if (!state || !state->start || state->cause != cause)
+		return;
+	wait_end(state);
+	state->start = 0;
 }
 
 SEC("tp_btf/mm_vmscan_direct_reclaim_begin")
@@ -239,7 +248,7 @@ int BPF_PROG(compact_try)
 		cause_begin(STALL_COMPACT);
 		return 0;
 	}
-	state = storage_make();
+	state = storage_make(bpf_get_current_task_btf());
 	if (state)
 		state->compacts = 1;
 	return 0;
@@ -248,9 +257,12 @@ int BPF_PROG(compact_try)
 SEC("tp_btf/mm_compaction_begin")
 int BPF_PROG(compact_begin)
 {
-	struct task_state *state = state_get();
+	struct task_state *state;
 
-	if (!memstall && state && state->compacts)
+	if (memstall)
+		return 0;
+	state = storage_get(bpf_get_current_task_btf(), 0);
+	if (state && state->compacts)
 		cause_begin(STALL_COMPACT);
 	return 0;
 }
@@ -265,24 +277,25 @@ int BPF_PROG(compact_end)
 /* A function in which waits have a cause that no tracepoint tells. */
 static __always_inline void context_enter(__u8 context)
 {
-	struct task_state *state = state_enter();
+	struct task_state *state;
+	__u64 owner;
 
-	if (!state)
-		return;
-	if (state->context == STALL_NONE)
+	state = state_enter(bpf_get_current_task_btf(), IN_FUNCTION, &owner);
+	if (state && functions_of(owner) == 0)
 		state->context = context;
-	else
-		state_leave(state);
 }
 
-static __always_inline void context_leave(__u8 context)
+static __always_inline void context_leave(void)
 {
-	struct task_state *state = state_get();
+	struct task_state *state;
+	__u64 owner;
 
-	if (!state || state->context != context)
+	state = state_get(bpf_get_current_task_btf(), &owner);
+	if (!state || functions_of(owner) == 0)
 		return;
-	state->context = STALL_NONE;
-	state_leave(state);
+	if (functions_of(owner) == 1)
+		state->context = STALL_OTHER;
+	state_leave(state, IN_FUNCTION);
 }
 
 /* Over memory.high: the task is put to sleep. Its name before 6.7, and since. */
@@ -296,7 +309,7 @@ int BPF_PROG(high_enter)
 SEC("fexit/mem_cgroup_handle_over_high")
 int BPF_PROG(high_leave)
 {
-	context_leave(STALL_CGROUP_RECLAIM);
+	context_leave();
 	return 0;
 }
 
@@ -310,7 +323,7 @@ int BPF_PROG(high_enter_inner)
 SEC("fexit/__mem_cgroup_handle_over_high")
 int BPF_PROG(high_leave_inner)
 {
-	context_leave(STALL_CGROUP_RECLAIM);
+	context_leave();
 	return 0;
 }
 
@@ -318,9 +331,11 @@ int BPF_PROG(high_leave_inner)
 SEC("fentry/high_work_func")
 int BPF_PROG(async_enter, struct work_struct *work)
 {
-	struct task_state *state = state_enter();
+	struct task_state *state;
 	struct mem_cgroup *memcg;
+	__u64 owner;
 
+	state = state_enter(bpf_get_current_task_btf(), IN_FUNCTION, &owner);
 	if (!state)
 		return 0;
 	memcg = (void *)work - bpf_core_field_offset(struct mem_cgroup, high_work);
@@ -332,17 +347,18 @@ int BPF_PROG(async_enter, struct work_struct *work)
 SEC("fexit/high_work_func")
 int BPF_PROG(async_leave)
 {
-	struct task_state *state = state_get();
+	struct task_state *state;
 	struct stall_record *record;
+	__u64 owner;
 	__u32 *index;
 
-	if (!state || !state->async_start)
+	state = state_get(bpf_get_current_task_btf(), &owner);
+	if (!state || functions_of(owner) == 0)
 		return 0;
 	index = bpf_map_lookup_elem(&workloads, &state->async_group);
 	record = index ? record_of(*index, state->async_group) : 0;
 	if (record)
 		record_add(record, STALL_ASYNC_RECLAIM, bpf_ktime_get_ns() - state->async_start);
-	state->async_start = 0;
-	state_leave(state);
+	state_leave(state, IN_FUNCTION);
 	return 0;
 }

@@ -11,8 +11,7 @@ enum stall_cause {
 	STALL_ASYNC_RECLAIM,  /* a kernel worker reclaims on behalf of the group */
 	STALL_SWAP,           /* a page comes back from swap */
 	STALL_OTHER,          /* none of these: refaults of page cache */
-	STALL_CAUSES,
-	STALL_NONE = STALL_CAUSES,
+	STALL_CAUSES
 };
 
 /* Put there by user space, counted by the kernel. */
