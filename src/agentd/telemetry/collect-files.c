@@ -269,7 +269,8 @@ int collector_files_read(struct collector *collector, struct target *target, uns
 		read_opened(&reading, parts);
 	if (reading.stat.has_devices)
 		device_list_apply(&reading.stat.devices, &files->devices, target);
-	if (!target->gone && reading.found)
+	/* Of some parts a group may have nothing, and be there all the same. */
+	if (!target->gone && (reading.found || parts != PART_ALL))
 		return 0;
 	kept_free(files, target);
 	return -ENOENT;

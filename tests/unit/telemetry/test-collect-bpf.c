@@ -421,6 +421,21 @@ static void test_io_on_v1(void **state)
 	assert_int_equal(status(world).by_files, PART_IO);
 }
 
+/* One part is read from files, and a group has nothing of it: it is there all the same. */
+static void test_group_without_what_files_tell(void **state)
+{
+	struct world *world = *state;
+
+	file_remove(world, 2, "memory.current");
+	for (unsigned int i = 0; i < 2; i++)
+		kernel.groups[i].memory_pages = 5000;
+	for (unsigned int i = 0; i < 3; i++) {
+		pass(world);
+		assert_int_equal(status(world).by_files, PART_MEMORY);
+		assert_false(world->targets[2].gone);
+	}
+}
+
 /* The loop takes what a thread has done. */
 static void load_finish(const struct world *world)
 {
@@ -553,6 +568,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_other_errors_end_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_io_on_v1, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_group_without_what_files_tell, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_files_while_it_loads, setup_thread, teardown),
 		cmocka_unit_test_setup_teardown(test_load_fails, setup_thread, teardown),
 		cmocka_unit_test_setup_teardown(test_ends_while_it_loads, setup_thread, teardown),
