@@ -25,9 +25,19 @@ enum {
 	STAT_MAX
 };
 
+/* Time that is told goes only forward; a step back of the kernel's is none. How far it went. */
+static uint64_t time_advance(uint64_t *seen, uint64_t now)
+{
+	uint64_t before = *seen;
+
+	*seen = now;
+	return now > before ? now - before : 0;
+}
+
+/* Idle time goes back where a CPU is taken away, and iowait of itself (proc.rst). */
 static int stat_parse(char *line, uint64_t clock_ticks, struct snapshot_node *node)
 {
-	uint64_t ticks[STAT_MAX] = { 0 }, total = 0, idle;
+	uint64_t ticks[STAT_MAX] = { 0 }, total = 0, idle, busy_grown;
 	char *save = NULL, *word;
 
 	/* The line's name. */
@@ -40,8 +50,11 @@ static int stat_parse(char *line, uint64_t clock_ticks, struct snapshot_node *no
 		total += ticks[i];
 	}
 	idle = ticks[STAT_IDLE] + ticks[STAT_IOWAIT];
-	node->cpu_total_usec = total * USEC_PER_SEC / clock_ticks;
-	node->cpu_busy_usec = (total - idle) * USEC_PER_SEC / clock_ticks;
+	busy_grown =
+		time_advance(&node->seen_busy_usec, (total - idle) * USEC_PER_SEC / clock_ticks);
+	node->cpu_busy_usec += busy_grown;
+	node->cpu_total_usec +=
+		busy_grown + time_advance(&node->seen_idle_usec, idle * USEC_PER_SEC / clock_ticks);
 	return 0;
 }
 

@@ -32,7 +32,8 @@ struct snapshot_options {
 };
 
 struct snapshot_node {
-	uint64_t cpu_total_usec, cpu_busy_usec; /* of all CPUs, from /proc/stat */
+	uint64_t cpu_total_usec, cpu_busy_usec;  /* of all CPUs, from /proc/stat; they only grow */
+	uint64_t seen_busy_usec, seen_idle_usec; /* as it was read last */
 	unsigned int cpus;
 	uint64_t memory_total_bytes, memory_available_bytes, memory_free_bytes;
 	uint64_t swap_total_bytes, swap_free_bytes;

@@ -96,6 +96,8 @@ int bpf_cgroups_read(struct bpf_cgroups *bpf, uint32_t count, bool cpu_only)
 			continue;
 		*record = kernel.groups[address - 1];
 		record->address = address;
+		if (cpu_only)
+			record->filled &= ~(unsigned int)(RECORD_MEMORY | RECORD_IO);
 		if (address == 1 && kernel.writeback_reads > 0) {
 			record->counters[0] = 512;
 			kernel.writeback_reads--;
@@ -421,6 +423,39 @@ static void test_io_on_v1(void **state)
 	assert_int_equal(status(world).by_files, PART_IO);
 }
 
+/* One part is read from files, and a group has nothing of it: it is there all the same. */
+static void test_group_without_what_files_tell(void **state)
+{
+	struct world *world = *state;
+
+	file_remove(world, 2, "memory.current");
+	for (unsigned int i = 0; i < 2; i++)
+		kernel.groups[i].memory_pages = 5000;
+	for (unsigned int i = 0; i < 3; i++) {
+		pass(world);
+		assert_int_equal(status(world).by_files, PART_MEMORY);
+		assert_false(world->targets[2].gone);
+	}
+}
+
+/* What is not asked for stays as the last pass told it. */
+static void test_peek_leaves_the_rest(void **state)
+{
+	struct world *world = *state;
+	struct target *targets[] = { &world->targets[1] };
+	struct peek_ask ask = { .parts = PART_CPU };
+
+	ask.values[SAMPLE_CPU_USAGE_USEC / 64] |= UINT64_C(1) << SAMPLE_CPU_USAGE_USEC % 64;
+	pass(world);
+	kernel.groups[1].cputime[USAGE_AT] = 9000;
+	world->collector->ops->peek(world->collector, targets, 1, &ask);
+	assert_true(kernel.cpu_only);
+	assert_int_equal(value(world, 1, SAMPLE_CPU_USAGE_USEC), 9);
+	assert_int_equal(value(world, 1, SAMPLE_MEMORY_BYTES), 99 * 4096);
+	assert_int_equal(world->targets[1].sample.device_count, 1);
+	assert_ptr_equal(world->targets[1].sample.devices, world->targets[1].devices);
+}
+
 /* The loop takes what a thread has done. */
 static void load_finish(const struct world *world)
 {
@@ -553,6 +588,9 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_other_errors_end_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_io_on_v1, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_group_without_what_files_tell, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_peek_leaves_the_rest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_files_while_it_loads, setup_thread, teardown),
 		cmocka_unit_test_setup_teardown(test_load_fails, setup_thread, teardown),
 		cmocka_unit_test_setup_teardown(test_ends_while_it_loads, setup_thread, teardown),

@@ -46,6 +46,28 @@ static void test_stat_keys_in_any_order_and_unknown_ones(void **state)
 	assert_false(sample_knows(&target.sample, SAMPLE_CPU_USER_USEC));
 }
 
+/* cpu.stat stays when the controller is taken from the group, without the lines of its quota. */
+static void test_stat_key_that_went_is_not_told(void **state)
+{
+	static const char *const texts[] = { "usage_usec 1\nnr_periods 4\nthrottled_usec 3\n",
+					     "usage_usec 2\nnr_periods x\n" };
+	struct target target = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct stat_reading reading = { .target = &target, .tick_usec = 10000 };
+		char text[64];
+
+		(void)snprintf(text, sizeof(text), "%s", texts[i]);
+		(void)stat_file_parse(file_find(2, "cpu.stat"), text, &reading);
+	}
+	assert_int_equal(target.sample.value[SAMPLE_CPU_USAGE_USEC], 2);
+	/* One that cannot be read stays as it was. */
+	assert_int_equal(target.sample.value[SAMPLE_CPU_PERIODS], 4);
+	assert_true(sample_knows(&target.sample, SAMPLE_CPU_PERIODS));
+	assert_false(sample_knows(&target.sample, SAMPLE_CPU_THROTTLED_USEC));
+}
+
 static void test_stat_malformed_number_keeps_the_others(void **state)
 {
 	static const char *const lines[] = { "usage_usec",     "usage_usec ",
@@ -125,6 +147,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stat_keys_in_any_order_and_unknown_ones),
+		cmocka_unit_test(test_stat_key_that_went_is_not_told),
 		cmocka_unit_test(test_stat_malformed_number_keeps_the_others),
 		cmocka_unit_test(test_devices_malformed),
 		cmocka_unit_test(test_device_list_keeps_the_lowest),

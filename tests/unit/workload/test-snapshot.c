@@ -677,6 +677,31 @@ static void test_snapshot_begin_reads_the_node(void **state)
 	assert_int_equal(bench->snapshot.errors, 1);
 }
 
+/* A CPU that is taken away takes idle time with it, and iowait goes down now and then. A counter
+ * that did would read as one that began anew: weeks of work in one interval. */
+static void test_snapshot_node_time_never_goes_back(void **state)
+{
+	static const struct {
+		const char *line;
+		uint64_t total, busy;
+	} rows[] = {
+		{ "cpu  100 0 0 800 100 0 0 0 0 0\n", 10000000, 1000000 },
+		{ "cpu  110 0 0 500 100 0 0 0 0 0\n", 10100000, 1100000 },
+		{ "cpu  120 0 0 540 100 0 0 0 0 0\n", 10600000, 1200000 },
+		{ "cpu  115 0 0 550 110 0 0 0 0 0\n", 10800000, 1200000 },
+	};
+	struct bench *bench = *state;
+	const struct snapshot_node *node = &bench->snapshot.node;
+
+	bench->snapshot.clock_ticks = 100;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		proc_put(bench, "stat", rows[i].line);
+		assert_ok(snapshot_node(&bench->snapshot, 0));
+		assert_int_equal(node->cpu_total_usec, rows[i].total);
+		assert_int_equal(node->cpu_busy_usec, rows[i].busy);
+	}
+}
+
 static void test_snapshot_is_fresh_only_within_its_age(void **state)
 {
 	struct bench *bench = *state;
@@ -709,6 +734,7 @@ int main(void)
 		V2(test_snapshot_vanished_and_unnamed_groups_lose_their_sample),
 		V1(test_snapshot_take_successor_of_the_path_is_not_read),
 		V2(test_snapshot_begin_reads_the_node),
+		V2(test_snapshot_node_time_never_goes_back),
 		V2(test_snapshot_is_fresh_only_within_its_age),
 	};
 

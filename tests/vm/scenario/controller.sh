@@ -25,12 +25,19 @@ END
 	done
 	# Without io, which keeps the kernel's memory controller there, out of sight.
 	echo "-memory -io" >$control || bad "$way: the controllers cannot be taken away"
+	known cpu_usage_seconds_total && ok "$way: no scrape is without CPU" ||
+		bad "$way: a scrape without CPU"
 	for family in memory_bytes memory_stat_bytes; do
 		within 20000 unknown $family && ok "$way: $family is forgotten" ||
 			bad "$way: $family is still told"
 	done
-	within 20000 known cpu_usage_seconds_total && ok "$way: CPU stays" || bad "$way: CPU went"
-	echo "+memory +io" >$control
+	known cpu_usage_seconds_total && ok "$way: CPU stays" || bad "$way: CPU went"
+	known cpu_periods_total && ok "$way: periods are told" || bad "$way: periods are not told"
+	echo "-cpu" >$control || bad "$way: cpu cannot be taken away"
+	within 20000 unknown cpu_periods_total && ok "$way: periods are forgotten" ||
+		bad "$way: periods are still told"
+	known cpu_usage_seconds_total && ok "$way: CPU time stays" || bad "$way: CPU time went"
+	echo "+cpu +memory +io" >$control
 	# Files that were not there are looked for once a minute.
 	within 90000 known memory_bytes && ok "$way: memory is back" || bad "$way: memory stays away"
 	daemon_stop

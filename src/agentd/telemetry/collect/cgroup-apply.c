@@ -142,17 +142,20 @@ static void pressure_apply(const struct layout_words *pressures, const struct cg
 	known_add(target, pressures->known);
 }
 
-/* Files that are read for the same group come after this. */
+#define PARTS_MEMORY ((unsigned int)PART_MEMORY | PART_MEMORY_STAT | PART_MEMORY_EVENTS)
+
+/* Of the parts that were asked for: a record has nothing of the others. Files that are read for the
+ * same group come after this. */
 static void absent_forget(const struct cgroup_layout *layout, const struct cgroup_record *record,
-			  struct target *target)
+			  unsigned int parts, struct target *target)
 {
 	if (!(record->filled & RECORD_CPU))
 		target_unset(target, SAMPLE_CPU_PERIODS, SAMPLE_CPU_THROTTLED_USEC);
 	if (!(record->filled & RECORD_PRESSURE))
 		target_unset(target, SAMPLE_PRESSURE_CPU_SOME_USEC, SAMPLE_PRESSURE_IRQ_FULL_USEC);
-	if (!(record->filled & RECORD_MEMORY))
+	if ((parts & PARTS_MEMORY) && !(record->filled & RECORD_MEMORY))
 		target_unset(target, SAMPLE_MEMORY_BYTES, SAMPLE_MEMORY_SWAPPED_OUT);
-	if (!(record->filled & RECORD_IO))
+	if ((parts & PART_IO) && !(record->filled & RECORD_IO))
 		target_unset_devices(target);
 	target->sample.known[0] &= ~layout->dropped[0];
 	target->sample.known[1] &= ~layout->dropped[1];
@@ -161,7 +164,7 @@ static void absent_forget(const struct cgroup_layout *layout, const struct cgrou
 void cgroup_layout_apply(const struct cgroup_layout *layout, const struct cgroup_record *record,
 			 unsigned int parts, struct device_names *devices, struct target *target)
 {
-	absent_forget(layout, record, target);
+	absent_forget(layout, record, parts, target);
 	if (parts & PART_CPU)
 		cpu_apply(layout, record, target);
 	if ((parts & PART_PRESSURE) && (record->filled & RECORD_PRESSURE))

@@ -54,16 +54,6 @@ static void note_gone(struct reading *reading, enum controller controller)
 		reading->target->gone = true;
 }
 
-/* A file that this kernel or host does not have is no error; a group that went while it is read
- * says ENODEV. */
-static void note_error(struct reading *reading, const struct stat_file *row, int error)
-{
-	if (error == -ENODEV)
-		note_gone(reading, row->controller);
-	else if (error != -ENOENT && error != -EOPNOTSUPP && error != -ENODATA)
-		reading->files->base.errors++;
-}
-
 /* The group's directory; a negative errno says why not, and is noted. */
 static int group_open(struct reading *reading, enum controller controller)
 {
@@ -79,6 +69,16 @@ static int group_open(struct reading *reading, enum controller controller)
 		reading->files->base.errors++;
 	reading->found |= fd >= 0;
 	return fd;
+}
+
+/* A file that this kernel or host does not have is no error; one that went while it was kept open
+ * says ENODEV: with its group, or alone, when its controller was taken from the group. */
+static void note_error(struct reading *reading, const struct stat_file *row, int error)
+{
+	if (error == -ENODEV)
+		(void)close_keep_errno(group_open(reading, row->controller));
+	else if (error != -ENOENT && error != -EOPNOTSUPP && error != -ENODATA)
+		reading->files->base.errors++;
 }
 
 static int row_open(int directory, const struct stat_file *row)
@@ -100,7 +100,7 @@ static void row_forget(struct reading *reading, const struct stat_file *row)
 }
 
 /* The kernel writes such a file in one go, so that a read that does not fill the buffer had all. */
-static void row_read(struct reading *reading, const struct stat_file *row, int fd)
+static int row_read(struct reading *reading, const struct stat_file *row, int fd)
 {
 	struct files_collector *files = reading->files;
 	ssize_t length;
@@ -123,6 +123,7 @@ static void row_read(struct reading *reading, const struct stat_file *row, int f
 		row_forget(reading, row);
 	if (r < 0)
 		note_error(reading, row, r);
+	return r;
 }
 
 static bool row_is_asked(const struct files_collector *files, const struct stat_file *row,
@@ -165,7 +166,7 @@ static void read_opened(struct reading *reading, unsigned int parts)
 			fd = -ENOENT;
 		else
 			continue;
-		row_read(reading, row, fd);
+		(void)row_read(reading, row, fd);
 	}
 }
 
@@ -233,14 +234,20 @@ static struct kept_files *kept_get(struct reading *reading, unsigned int parts)
 	return kept;
 }
 
-static void read_kept(struct reading *reading, const struct kept_files *kept, unsigned int parts)
+static void read_kept(struct reading *reading, struct kept_files *kept, unsigned int parts)
 {
 	struct files_collector *files = reading->files;
 
 	for (size_t i = 0; i < files->row_count && !reading->target->gone; i++) {
 		if (!row_is_asked(files, files->rows[i], parts))
 			continue;
-		row_read(reading, files->rows[i], kept->fds[i]);
+		if (row_read(reading, files->rows[i], kept->fds[i]) != -ENODEV || kept->fds[i] < 0)
+			continue;
+		/* Were the controller given back, there would be another file under its name. */
+		(void)close_keep_errno(kept->fds[i]);
+		kept->fds[i] = -ENOENT;
+		kept->open--;
+		files->open--;
 	}
 }
 
@@ -252,7 +259,7 @@ int collector_files_read(struct collector *collector, struct target *target, uns
 		.target = target,
 		.stat = { .target = target, .tick_usec = files->tick_usec },
 	};
-	const struct kept_files *kept;
+	struct kept_files *kept;
 
 	target->sample.time_usec = monotonic_usec();
 	kept = kept_get(&reading, parts);
@@ -262,7 +269,8 @@ int collector_files_read(struct collector *collector, struct target *target, uns
 		read_opened(&reading, parts);
 	if (reading.stat.has_devices)
 		device_list_apply(&reading.stat.devices, &files->devices, target);
-	if (!target->gone && reading.found)
+	/* Of some parts a group may have nothing, and be there all the same. */
+	if (!target->gone && (reading.found || parts != PART_ALL))
 		return 0;
 	kept_free(files, target);
 	return -ENOENT;

@@ -64,10 +64,12 @@ static const struct stat_key *key_find(const struct stat_file *file, const char 
 	return NULL;
 }
 
-/* Lines of other keys are passed over: kernels add them. */
+/* Lines of other keys are passed over: kernels add them. What has no line is not told, or not any
+ * more: cpu.stat stays when the controller is taken from a group, without its quota. */
 static int stat_parse(const struct stat_file *file, const char *text,
 		      const struct stat_reading *reading)
 {
+	uint64_t missing = (UINT64_C(1) << file->count) - 1;
 	size_t next = 0;
 	int result = 0;
 
@@ -81,8 +83,15 @@ static int stat_parse(const struct stat_file *file, const char *text,
 			value_set(reading, key, number);
 		else if (key)
 			result = -EINVAL;
+		if (key)
+			missing &= ~(UINT64_C(1) << (key - file->keys));
 		text += line;
 		text += *text == '\n';
+	}
+	for (; missing; missing &= missing - 1) {
+		enum sample_value value = file->keys[__builtin_ctzll(missing)].value;
+
+		target_unset(reading->target, value, value);
 	}
 	return result;
 }

@@ -141,6 +141,7 @@ static const struct stat_file table[] = {
 /* clang-format on */
 
 _Static_assert(ARRAY_SIZE(table) <= STAT_FILES_MAX, "STAT_FILES_MAX");
+_Static_assert(ARRAY_SIZE(memory_stat_v2) < 64, "a bit for each key of a file");
 
 const struct stat_file *stat_files(size_t *ret_count)
 {
