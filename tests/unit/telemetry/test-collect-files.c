@@ -4,8 +4,8 @@
 
 #include "berth-test.h"
 #include "sysroot.h"
-#include "telemetry/collector.h"
-#include "telemetry/stat-file.h"
+#include "telemetry/collect/collector.h"
+#include "telemetry/collect/stat-file.h"
 #include "workload/tree.h"
 
 static ino_t dead; /* the file of a controller that was taken away, behind an fd from before */
