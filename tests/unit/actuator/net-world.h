@@ -19,7 +19,7 @@
 #include "world.h"
 
 #define LO       1u
-#define QUIET    200000u            /* whatever else is to happen then */
+#define QUIET    200000u             /* whatever else is to happen then */
 #define PATIENCE (60 * USEC_PER_SEC) /* the writer's thread may have to wait for a CPU */
 
 static char namespace_error[128];
