@@ -1,5 +1,5 @@
 # title: the rig itself: controllers, knobs and pressure files are where the tests expect them
-# timeout: 60
+# timeout: 600
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 . /berth/scenario/lib.sh

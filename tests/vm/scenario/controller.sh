@@ -1,6 +1,6 @@
 # title: a controller is taken from a group: its values are not told any more, and are when it is back
 # needs: berth
-# timeout: 300
+# timeout: 600
 # cgroup: v2
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh

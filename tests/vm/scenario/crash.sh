@@ -1,6 +1,6 @@
 # title: a plugin that crashes the daemon twice is quarantined at the third start; others run on
 # needs: berth modules
-# timeout: 120
+# timeout: 600
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 . /berth/scenario/lib.sh

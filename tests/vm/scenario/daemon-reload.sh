@@ -1,6 +1,6 @@
 # title: pods that are systemd's units: `systemctl daemon-reload` and the kubelet write beside Berth
 # needs: berth systemd
-# timeout: 300
+# timeout: 600
 # cgroup: v2
 # cpus: 1
 # SPDX-License-Identifier: Apache-2.0

@@ -1,6 +1,6 @@
 # title: a foreign write is noticed within a second and handled by the knob's rule
 # needs: berth
-# timeout: 120
+# timeout: 600
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 . /berth/scenario/lib.sh

@@ -1,7 +1,7 @@
 # title: what berthd weighs with 100 and 1,000 workloads that are scraped, counters and causes by BPF
 # needs: berth
 # cgroup: v2
-# timeout: 240
+# timeout: 600
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 . /berth/scenario/lib.sh

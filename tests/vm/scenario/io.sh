@@ -1,6 +1,6 @@
 # title: limits on two disks both hold, change while running, and go at stop, SIGKILL and hot unplug
 # needs: berth
-# timeout: 240
+# timeout: 600
 # disk: 64M 64M
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh

@@ -1,6 +1,6 @@
 # title: pods as the kubelet lays them out, by both cgroup drivers: found by path, no API is asked
 # needs: berth
-# timeout: 180
+# timeout: 600
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 . /berth/scenario/lib.sh

@@ -1,6 +1,6 @@
 # title: real libvirt domains: told by systemd-machined, by the scope's name, and without systemd's help
 # needs: berth libvirt
-# timeout: 300
+# timeout: 600
 # cgroup: v2
 # memory: 1024
 # SPDX-License-Identifier: Apache-2.0

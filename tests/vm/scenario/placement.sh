@@ -1,6 +1,6 @@
 # title: offline CPUs are narrowed and widened, whole cores are given, kills and stops put lists back
 # needs: berth
-# timeout: 420
+# timeout: 600
 # cpus: 4
 # threads: 2
 # SPDX-License-Identifier: Apache-2.0

@@ -1,6 +1,6 @@
 # title: levels from rules reach the kernel, explain tells why, stop puts everything back
 # needs: berth
-# timeout: 120
+# timeout: 600
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 . /berth/scenario/lib.sh

@@ -1,6 +1,6 @@
 # title: a bad policy changes nothing and is told, a good one applies: SIGHUP, new file, drop-in swap
 # needs: berth
-# timeout: 120
+# timeout: 600
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 . /berth/scenario/lib.sh

@@ -115,18 +115,18 @@ has_reserve() { [ "$(available)" -ge $((reserved - 12)) ]; }
 within 120000 has_reserve && ok "$(available) MiB are available, $reserved reserved" ||
 	bad "$(available) MiB are available, $reserved reserved"
 
-# Online work shrinks: limits go up by steps, then away.
+# Online work shrinks: limits go up by steps, then away. (How large a step is, tests of the law say:
+# a guest that stands still sees the last one only.)
 kill -KILL $grows
 wait $grows 2>/dev/null
 low=$(high batch/anon)
 went_up() {
 	now=$(high batch/anon)
-	[ "$now" != max ] || return 1
-	[ "$now" -le "$low" ] || return 0
+	[ "$now" != max ] && [ "$now" -le "$low" ] || return 0
 	low=$now
 	return 1
 }
-within 60000 went_up && ok "up again by a step: $low, then $now" || bad "no way up from $low: $now"
+within 60000 went_up && ok "up again: $low, then $now" || bad "no way up from $low: $now"
 within 180000 is_free batch/anon && within 10000 is_free batch/cache &&
 	ok "memory is plentiful: nobody has a limit" || bad "a limit is left"
 show

@@ -1,6 +1,6 @@
 # title: real systemd: enable, units as workloads, reload, daemon-reload, SIGKILL, bad policy, stop
 # needs: berth systemd
-# timeout: 300
+# timeout: 600
 # cgroup: v2
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh

@@ -1,6 +1,6 @@
 # title: quota turbo: a bursty container is raised and given back, its pod never below it, in both layouts
 # needs: berth
-# timeout: 400
+# timeout: 600
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 . /berth/scenario/lib.sh

@@ -1,6 +1,6 @@
 # title: not root, no cgroup controllers, no pressure files, second instance: says so and runs the rest
 # needs: berth
-# timeout: 180
+# timeout: 600
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 . /berth/scenario/lib.sh

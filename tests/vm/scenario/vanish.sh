@@ -1,6 +1,6 @@
 # title: groups that vanish while they are written to cost nothing and log nothing
 # needs: berth
-# timeout: 180
+# timeout: 600
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 . /berth/scenario/lib.sh
