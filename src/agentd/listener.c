@@ -179,7 +179,9 @@ static int web_apply(struct listener *listener)
 		listener->state.web = web_free(old);
 		return 1;
 	}
-	if (old && web_is_current(old, listener->web_file))
+	if (old)
+		old->is_outdated = !web_is_current(old, listener->web_file);
+	if (old && !old->is_outdated)
 		return 0;
 	r = listener->verifier ? 0 : verifier_new(listener->event, &listener->verifier);
 	if (r == 0)

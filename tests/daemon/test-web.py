@@ -251,6 +251,38 @@ BAD = [
 ]
 
 
+def test_mended(daemon, certs):
+    """What was refused is taken once it is right, whichever file that was; without a reload."""
+    def comes(user, what):
+        wait_until(lambda: daemon.is_served(context=certs.context(), auth=user + ":secret"), what)
+
+    def ages():
+        # A file that was written just now is read again anyway.
+        written = max(path.stat().st_ctime for path in daemon.directory.iterdir())
+        wait_until(lambda: time.time() > written + 4, "the files are not young any more")
+
+    daemon.write_web(tls().replace("server.", "late-server.") +
+                     users(CHEAP).replace("scraper", "late"))
+    wait_until(lambda: daemon.metric("berth_web_config_valid") == 0 or
+               not daemon.is_served(context=certs.context(), auth="other:secret"),
+               "a web config with no certificate yet is refused")
+    ages()
+    comes("other", "the one before stays while the certificate is late")
+    for name in ("server.crt", "server.key"):
+        daemon.replace("late-" + name, (daemon.directory / name).read_text())
+    comes("late", "the certificate has come")
+    # Another file, which the one in force has never heard of.
+    policy = daemon.policy().replace(f"'{daemon.web}'", f"'{daemon.directory}/other.yaml'")
+    daemon.write_policy(policy)
+    daemon.wait_notify("READY=1")
+    check(daemon.metric("berth_web_config_valid") == 0, "a web config that is not there")
+    ages()
+    comes("late", "the one before stays while the other file is missing")
+    daemon.replace("other.yaml", tls() + users(CHEAP).replace("scraper", "other"))
+    comes("other", "the other file has come")
+    check(daemon.metric("berth_web_config_valid") == 1, "berth_web_config_valid after mending")
+
+
 def test_mistakes(build, certs):
     with WebDaemon(build, certs, BAD[0][0]) as daemon:
         for text, place in BAD:
@@ -295,6 +327,7 @@ def test_mistakes(build, certs):
         wait_until(lambda: daemon.is_served(context=certs.context(), auth="other:secret"),
                    "the new user may come in")
         check(daemon.fetch("/livez", certs.context(), "scraper:secret")[0] == 401, "the old user")
+        test_mended(daemon, certs)
         # No protection, then one that is wrong: closed rather than open.
         daemon.write_policy(daemon.policy().replace(f"'{daemon.web}'", "''"))
         daemon.wait_notify("READY=1")

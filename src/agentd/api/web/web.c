@@ -8,7 +8,8 @@
 #include "macro.h"
 #include "monotonic.h"
 
-#define YOUNG_USEC (200 * USEC_PER_MSEC)
+#define YOUNG_USEC    (200 * USEC_PER_MSEC)
+#define OUTDATED_USEC USEC_PER_SEC
 
 struct web *web_free(struct web *web)
 {
@@ -79,15 +80,15 @@ void web_watch(struct web *web, void (*changed)(void *data), void *data)
 bool web_look(struct web *web)
 {
 	struct web_marks before = web->marks;
-	uint64_t now;
+	uint64_t now, pause = web->is_outdated ? OUTDATED_USEC : YOUNG_USEC;
 
-	if (!web->changed || !marks_look(web))
+	if (!web->changed || (!marks_look(web) && !web->is_outdated))
 		return false;
 	now = monotonic_usec();
 	/* One that was written just now is read again now and then, not at each word of a client:
 	 * what is in force may be what it says, and then nobody would be served meanwhile. */
 	if (memcmp(before.files, web->marks.files, sizeof(before.files)) == 0 &&
-	    now - web->looked_usec < YOUNG_USEC)
+	    now - web->looked_usec < pause)
 		return false;
 	web->looked_usec = now;
 	web->changed(web->data);

@@ -14,6 +14,7 @@ struct web {
 	struct web_tls *tls;   /* NULL: plain HTTP */
 	struct web_auth *auth; /* NULL: everybody may read */
 	struct web_marks marks;
+	bool is_outdated;            /* a newer one was refused: what mends it may be any file */
 	uint64_t looked_usec;        /* when changed() was called last */
 	void (*changed)(void *data); /* web_watch() */
 	void *data;
