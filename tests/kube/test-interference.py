@@ -55,10 +55,7 @@ class Pods(PodGroups):
             self.write("kubepods", "cgroup.subtree_control", "+cpu")
 
     def quota(self, uid):
-        if self.version == 2:
-            text, period = self.read(self.group(uid), "cpu.max").split()
-            return text if text == "max" else str(int(text) * 100000 // int(period))
-        return self.read(self.group(uid), "cpu.cfs_quota_us")
+        return self.quota_of_100ms(self.group(uid))
 
 
 class Rig:
@@ -168,7 +165,7 @@ def test_events(rig, daemon):
     learn(rig, daemon)
     rig.run(rig.hog, SPIN)
     try:
-        wait_until(lambda: rig.groups.quota(rig.hog) == "1000", "the hog's pod is throttled", 60)
+        wait_until(lambda: rig.groups.quota(rig.hog) == 1000, "the hog's pod is throttled", 60)
     except SystemExit:
         print(explain(rig, daemon, rig.web), explain(rig, daemon, rig.hog), sep="\n")
         raise
