@@ -62,7 +62,7 @@ static int refusal_explain(const struct ctl *ctl, const char *path, long status,
 	if (ctl->json && answer)
 		(void)ctl_print_json(answer);
 	if (status == 403) {
-		ctl_say(ctl, "that changes the host: be root");
+		ctl_say(ctl, "this is for root, and for the user that berthd runs as");
 		return -EACCES;
 	}
 	if (*text)

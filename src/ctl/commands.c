@@ -76,6 +76,7 @@ const struct command ctl_commands[] = {
 	{ "plan", "[FILE]", "What a policy would change, without doing it.",
 	  "FILE stands in for berth.yaml; the drop-ins stay. Without FILE it is the policy\n"
 	  "on disk, which berthd reads by itself when it changes. Nothing is changed.\n"
+	  "Of a dry run, and while berthd is paused, it tells what would be without that.\n"
 	  "It is about the workloads that are there: other sources are not tried.\n"
 	  "Needs root: the daemon reads files and runs plugins for it.\n",
 	  NULL, 0, 1, run_plan },

@@ -107,6 +107,9 @@ def test_good_policy_is_applied_when_its_file_changes(daemon, groups):
     (daemon.dropins / "10.yaml").write_text("dry_run: true\n")
     daemon.wait_notify("READY=1")
     check(groups.read("online-1", "cpu.idle") == "0", "a dry run leaves what was written")
+    plan = daemon.ctl("plan")
+    check("write nothing: dry_run is true" in plan.stdout and "cpu.idle" in plan.stdout,
+          f"plan does not tell what a dry run keeps back: {plan}")
     (daemon.dropins / "10.yaml").unlink()
     daemon.wait_notify("READY=1")
     check(groups.read("online-1", "cpu.idle") == "1", "the end of a dry run writes nothing")
