@@ -147,12 +147,51 @@ static void untold_add(struct strbuf *page, const struct screen *screen, const s
 	field_add(page, screen, INDENT, title, STYLE_NONE, strbuf_text(&text));
 }
 
-static bool anything_told(const struct waited *all)
+/* Of this resource or of a cause of it; WAIT_MAX: of any. */
+static bool is_told(const struct waited *all, enum wait resource)
 {
 	for (size_t i = 0; i < WAIT_MAX; i++)
-		if (!isnan(all[i].weight))
+		if (!isnan(all[i].weight) &&
+		    (resource == WAIT_MAX || wait_rows[i].resource == resource))
 			return true;
 	return false;
+}
+
+/* Of these waits the host tells nothing: "its disks". That it did not wait would be a lie. */
+static void unknown_list(const struct waited *all, struct strbuf *text)
+{
+	const struct {
+		enum wait wait;
+		bool told;
+	} resources[] = {
+		/* Throttling is told wherever there is a limit, and is another wait. */
+		{ WAIT_CPU, !isnan(all[WAIT_CPU].weight) || !isnan(all[WAIT_CPU_QOS].weight) },
+		{ WAIT_MEMORY, is_told(all, WAIT_MEMORY) },
+		{ WAIT_IO, is_told(all, WAIT_IO) },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(resources); i++)
+		if (!resources[i].told)
+			strbuf_addf(text, "%s%s", text->length ? ", " : "",
+				    wait_rows[resources[i].wait].words);
+}
+
+/* What was not found, in words. */
+static void rest_add(struct strbuf *page, const struct screen *screen, const struct waited *all,
+		     const char *title)
+{
+	struct strbuf unknown cleanup_strbuf = {}, text cleanup_strbuf = {};
+
+	unknown_list(all, &unknown);
+	if (!unknown.length && *title)
+		field_add(page, screen, INDENT, title, STYLE_GOOD,
+			  "none: it waited for nothing, or less than 1 % of the time");
+	if (!unknown.length)
+		return;
+	strbuf_addf(&text, "%s does not tell how long it waited for: %s",
+		    *title ? "none of what this host tells; it" : "this host",
+		    strbuf_text(&unknown));
+	field_add(page, screen, INDENT, title, STYLE_NONE, strbuf_text(&text));
 }
 
 static void reasons_add(struct strbuf *page, const struct screen *screen, const struct look *look,
@@ -177,11 +216,10 @@ static void reasons_add(struct strbuf *page, const struct screen *screen, const 
 			title = "";
 			count++;
 		}
-	if (!anything_told(all))
+	if (!is_told(all, WAIT_MAX))
 		untold_add(page, screen, look, title);
-	else if (count == 0)
-		field_add(page, screen, INDENT, title, STYLE_GOOD,
-			  "none: it waited for nothing, or less than 1 % of the time");
+	else
+		rest_add(page, screen, all, title);
 }
 
 static void percent_add(struct table *table, double percent)

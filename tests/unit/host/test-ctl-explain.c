@@ -84,6 +84,7 @@ static void test_explain_pressure_reasons_the_largest_first_and_what_berth_holds
 		"             120 of 200 periods throttled since its start\n"
 		"             waits for pages that were swapped out: swap 12% of the last 10s\n"
 		"             waits for a CPU that others use: cpu 4% of the last 10s\n"
+		"             this host does not tell how long it waited for: its disks\n"
 		"Berth holds  cpu.shares=100\n"));
 	/* Its causes stand for memory as a whole; the resource that waits most is first. */
 	assert_null(strstr(text, "waits for memory:"));
@@ -132,12 +133,25 @@ static void test_explain_pressure_totals_alone_are_told_as_such(void **state)
 
 static void test_explain_pressure_calm_untold_and_throttled_without_causes(void **state)
 {
-	static const struct cause calm[] = { { "pressure_io_some_usec", 0, { 0.2, 0, 0 } } };
+	static const struct cause calm[] = {
+		{ "pressure_io_some_usec", 0, { 0.2, 0, 0 } },
+		{ "pressure_cpu_some_usec", 0, { 0, 0, 0 } },
+		{ "cause_swap_some_usec", 0, { 0, 0, 0 } },
+	};
 	struct strbuf page cleanup_strbuf = {};
 	json_t *now = answer_at(100, calm, ARRAY_SIZE(calm));
 
 	(void)state;
 	assert_non_null(strstr(pressure_page(NULL, now, &page), "none: it waited for nothing"));
+	json_decref(now);
+
+	/* cgroup v1: of the CPU only throttling, of the disks nothing. That is not calm. */
+	now = answer_at(100, &calm[2], 1);
+	number_set(now, "cause_cpu_cfs_bandwidth_full_usec", 0);
+	assert_non_null(strstr(
+		pressure_page(NULL, now, &page),
+		"Pressure     none of what this host tells; it does not tell how long it waited\n"
+		"             for: a CPU that others use, its disks\n"));
 	json_decref(now);
 
 	/* cgroup v1 without openEuler's files or BPF. */
