@@ -60,6 +60,8 @@ def test_new_group_gets_its_knobs_and_a_gone_one_is_forgotten(daemon, groups):
     wait_until(lambda: len(daemon.get("/v1/workloads")["workloads"]) == 2, "a gone group")
     groups.make("batch-2")
     wait_until(lambda: groups.read("batch-2", "cpu.idle") == "1", "the same path again")
+    names = [line.split()[0] for line in daemon.ctl("--wide", "workloads").stdout.splitlines()[1:]]
+    check(len(names) == 3 and names == sorted(names), f"workloads is not by name: {names}")
     groups.remove("batch-2")
 
 
