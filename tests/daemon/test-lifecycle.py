@@ -90,6 +90,13 @@ def test_bad_policy_changes_nothing(daemon, groups):
     check(daemon.ctl("status").returncode in (0, 1), "status fails under a bad policy")
 
 
+def check_history(daemon, group, what, reason):
+    """Whoever reads of a value that was put back wants to know why."""
+    entries = [entry for entry in daemon.get("/v1/history")["history"]
+               if entry["label"].endswith("/" + group) and entry["what"] == what]
+    check(entries and entries[-1]["reason"] == reason, f"{what} of {group}: {entries}")
+
+
 def test_good_policy_is_applied_when_its_file_changes(daemon, groups):
     swapped = policy(groups).replace("qos: batch", "qos: x").replace("qos: high", "qos: batch")
     daemon.write_policy(swapped.replace("qos: x", "qos: high"))
@@ -109,6 +116,8 @@ def test_good_policy_is_applied_when_its_file_changes(daemon, groups):
     (daemon.dropins / "10.yaml").write_text("dry_run: true\n")
     daemon.wait_notify("READY=1")
     check(groups.read("online-1", "cpu.idle") == "0", "a dry run leaves what was written")
+    check_history(daemon, "batch-1", "restore cpu.idle", "nobody claims it any more")
+    check_history(daemon, "online-1", "restore cpu.idle", "the policy is a dry run")
     plan = daemon.ctl("plan")
     check("write nothing: dry_run is true" in plan.stdout and "cpu.idle" in plan.stdout,
           f"plan does not tell what a dry run keeps back: {plan}")
@@ -124,6 +133,7 @@ def test_restore_and_resume(daemon, groups):
     result = daemon.ctl("restore")
     check(result.returncode == 0, f"restore: {result.stderr}")
     check(knobs(groups, "batch-1") == daemon.before["batch-1"], "restore left something")
+    check_history(daemon, "batch-1", "restore cpu.idle", "everything is put back")
     groups.make("batch-3")
     check(groups.read("batch-3", "cpu.idle") == "0", "a paused berthd writes")
     check(daemon.ctl("restore", "--resume").returncode == 0, "resume")
