@@ -336,6 +336,19 @@ static void uses_add(struct strbuf *page, const struct screen *screen, const str
 	field_add(page, screen, INDENT, "Uses", STYLE_NONE, strbuf_text(&text));
 }
 
+/* Restarts and lost workers are slow as well, and nothing else here tells of them. */
+static void killed_add(struct strbuf *page, const struct screen *screen, const struct look *look)
+{
+	double kills = look_value(look, "memory_event_oom_kill");
+	struct strbuf text cleanup_strbuf = {};
+
+	if (!(kills > 0))
+		return;
+	strbuf_addf(&text, "%.0f of its processes by the OOM killer since its group was made",
+		    kills);
+	field_add(page, screen, INDENT, "Killed", STYLE_WARN, strbuf_text(&text));
+}
+
 int explain_pressure(const json_t *before, const json_t *answer, const struct screen *screen,
 		     struct strbuf *page)
 {
@@ -349,6 +362,7 @@ int explain_pressure(const json_t *before, const json_t *answer, const struct sc
 	for (enum wait wait = WAIT_CPU; wait < WAIT_MAX; wait++)
 		waited_fill(&all[wait], &look, wait);
 	uses_add(page, screen, &look, json_read(answer, "workload"));
+	killed_add(page, screen, &look);
 	reasons_add(page, screen, &look, all);
 	held_add(page, screen, json_read(answer, "knobs"));
 	return numbers_add(page, screen, all);

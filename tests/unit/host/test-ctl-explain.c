@@ -74,10 +74,12 @@ static void test_explain_pressure_reasons_the_largest_first_and_what_berth_holds
 	(void)state;
 	number_set(now, "cpu_periods", 200);
 	number_set(now, "cpu_throttled_periods", 120);
+	number_set(now, "memory_event_oom_kill", 2);
 	text = pressure_page(NULL, now, &page);
 	assert_non_null(strstr(
 		text,
 		"Uses         memory 37M of 40M\n"
+		"Killed       2 of its processes by the OOM killer since its group was made\n"
 		"Pressure     waits for its own memory limit: cgroup_memory_reclaim 40% of the\n"
 		"             last 10s\n"
 		"             waits for its own CPU limit: cpu_cfs_bandwidth 34% of the last 10s;\n"
@@ -142,7 +144,9 @@ static void test_explain_pressure_calm_untold_and_throttled_without_causes(void 
 	json_t *now = answer_at(100, calm, ARRAY_SIZE(calm));
 
 	(void)state;
+	number_set(now, "memory_event_oom_kill", 0);
 	assert_non_null(strstr(pressure_page(NULL, now, &page), "none: it waited for nothing"));
+	assert_null(strstr(strbuf_text(&page), "Killed"));
 	json_decref(now);
 
 	/* cgroup v1: of the CPU only throttling, of the disks nothing. That is not calm. */
