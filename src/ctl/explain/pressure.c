@@ -22,6 +22,7 @@ struct waited {
 	double full;                        /* over the last 10 s, else now */
 	double total_usec;
 	double weight; /* how much of it is now, as well as it is known */
+	char words[96];
 };
 
 static double weight_of(const struct waited *waited)
@@ -32,7 +33,8 @@ static double weight_of(const struct waited *waited)
 	return isnan(weight) ? waited->total_usec / 1e15 : weight;
 }
 
-static void waited_fill(struct waited *waited, const struct look *look, enum wait wait)
+static void waited_fill(struct waited *waited, const struct look *look, enum wait wait,
+			const json_t *knobs)
 {
 	const struct wait_row *row = &wait_rows[wait];
 
@@ -47,6 +49,7 @@ static void waited_fill(struct waited *waited, const struct look *look, enum wai
 	if (isnan(waited->full))
 		waited->full = look_percent(look, row->full_key);
 	waited->weight = weight_of(waited);
+	explain_wait_words(knobs, wait, waited->words, sizeof(waited->words));
 }
 
 /* Unknown last. */
@@ -98,11 +101,11 @@ static void periods_add(struct strbuf *text, const struct look *look, const char
 
 /* Where the kernel's own file of causes and BPF are missing, throttling is still told. */
 static void throttling_add(struct strbuf *page, const struct screen *screen,
-			   const struct look *look, const char *title)
+			   const struct look *look, const struct waited *waited, const char *title)
 {
 	struct strbuf text cleanup_strbuf = {};
 
-	strbuf_addf(&text, "waits for %s: ", wait_rows[WAIT_CFS_BANDWIDTH].words);
+	strbuf_addf(&text, "waits for %s: ", waited->words);
 	periods_add(&text, look, "");
 	field_add(page, screen, INDENT, title, STYLE_WARN, strbuf_text(&text));
 }
@@ -113,7 +116,7 @@ static void reason_add(struct strbuf *page, const struct screen *screen, const s
 	const struct wait_row *row = &wait_rows[waited->wait];
 	struct strbuf text cleanup_strbuf = {};
 
-	strbuf_addf(&text, "waits for %s: %s ", row->words, row->name);
+	strbuf_addf(&text, "waits for %s: %s ", waited->words, row->name);
 	share_add(&text, waited, look);
 	if (waited->wait == WAIT_CFS_BANDWIDTH)
 		periods_add(&text, look, "; ");
@@ -206,7 +209,7 @@ static void reasons_add(struct strbuf *page, const struct screen *screen, const 
 	if (isnan(all[WAIT_CFS_BANDWIDTH].weight) &&
 	    (look_throttled(look) >= WORTH_PERCENT ||
 	     (isnan(look_throttled(look)) && look_value(look, "cpu_throttled_periods") > 0))) {
-		throttling_add(page, screen, look, title);
+		throttling_add(page, screen, look, &all[WAIT_CFS_BANDWIDTH], title);
 		title = "";
 		count++;
 	}
@@ -360,7 +363,7 @@ int explain_pressure(const json_t *before, const json_t *answer, const struct sc
 		return 0;
 	look_init(&look, json_read(before, "sample"), json_read(answer, "sample"));
 	for (enum wait wait = WAIT_CPU; wait < WAIT_MAX; wait++)
-		waited_fill(&all[wait], &look, wait);
+		waited_fill(&all[wait], &look, wait, json_read(answer, "knobs"));
 	uses_add(page, screen, &look, json_read(answer, "workload"));
 	killed_add(page, screen, &look);
 	reasons_add(page, screen, &look, all);

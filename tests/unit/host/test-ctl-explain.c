@@ -99,6 +99,27 @@ static void test_explain_pressure_reasons_the_largest_first_and_what_berth_holds
 	json_decref(now);
 }
 
+/* Who reads of a limit of its own goes and raises a limit that is not the cause. */
+static void test_explain_pressure_a_limit_of_ours_is_called_ours(void **state)
+{
+	struct strbuf page cleanup_strbuf = {};
+	json_t *now = answer_at(100, slow, ARRAY_SIZE(slow)), *knob;
+	const char *text;
+
+	(void)state;
+	knob = json_pack("{s:s,s:s,s:[{s:s,s:b},{s:s,s:b}]}", "knob", "cpu.quota", "status",
+			 "written", "claims", "owner", "a", "effective", 0, "owner",
+			 "colocation/suppress", "effective", 1);
+	assert_ok(json_array_append_new(json_object_get(now, "knobs"), knob));
+	text = pressure_page(NULL, now, &page);
+	assert_non_null(strstr(text, "waits for the CPU limit that colocation/suppress set:\n"
+				     "             cpu_cfs_bandwidth 34% of the last 10s\n"));
+	assert_non_null(strstr(text, "waits for its own memory limit: "));
+	assert_ok(json_object_set_new(knob, "status", json_string("dry-run")));
+	assert_non_null(strstr(pressure_page(NULL, now, &page), "waits for its own CPU limit: "));
+	json_decref(now);
+}
+
 static void test_explain_pressure_two_looks_tell_how_it_is_now(void **state)
 {
 	struct strbuf page cleanup_strbuf = {};
@@ -183,6 +204,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			test_explain_pressure_reasons_the_largest_first_and_what_berth_holds),
+		cmocka_unit_test(test_explain_pressure_a_limit_of_ours_is_called_ours),
 		cmocka_unit_test(test_explain_pressure_two_looks_tell_how_it_is_now),
 		cmocka_unit_test(test_explain_pressure_totals_alone_are_told_as_such),
 		cmocka_unit_test(test_explain_pressure_calm_untold_and_throttled_without_causes),
