@@ -19,6 +19,10 @@ static void head_add(struct strbuf *page, const struct screen *screen, const jso
 		  healthy ? "healthy" : "not healthy");
 	strbuf_add(page, ", ");
 	style_add(page, screen, ready ? STYLE_GOOD : STYLE_WARN, ready ? "ready" : "not ready");
+	if (!json_read_bool(json_read(answer, "config"), "valid")) {
+		strbuf_add(page, ", ");
+		style_add(page, screen, STYLE_BAD, "policy not valid");
+	}
 	if (json_read_bool(answer, "dry_run")) {
 		strbuf_add(page, ", ");
 		style_add(page, screen, STYLE_WARN, "dry run");

@@ -87,7 +87,9 @@ def test_bad_policy_changes_nothing(daemon, groups):
     check("berth.yaml:" in daemon.log_text() and "rules" in daemon.log_text(),
           "no line, column and nearest key in the log")
     check(groups.read("batch-1", "cpu.idle") == "1", "a bad policy changed a knob")
-    check(daemon.ctl("status").returncode in (0, 1), "status fails under a bad policy")
+    status = daemon.ctl("--wide", "status")
+    check(status.returncode == 1 and "policy not valid" in status.stdout.splitlines()[0] and
+          "did you mean 'rules'" in status.stdout, f"status under a bad policy: {status}")
 
 
 def check_history(daemon, group, what, reason):
