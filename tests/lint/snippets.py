@@ -29,6 +29,7 @@ class Lint:
         self.plugins, self.directory = plugins, directory
         self.errors, self.counts = [], {}
         self.commands = self.help_commands(str(self.berthctl))
+        self.takes = set()  # options whose value may be the next word
         self.options = {"berthd": self.help_options(str(berthd))}
         for command in ["", *self.commands]:
             self.options[command] = self.help_options(str(self.berthctl), *command.split())
@@ -45,6 +46,8 @@ class Lint:
 
     def help_options(self, *command):
         page = subprocess.run([*command, "--help"], check=True, capture_output=True, text=True).stdout
+        for pair in re.findall(r"^ +(?:(-\w), )?(--[a-z-]+)(?:=| [A-Z])", page, re.MULTILINE):
+            self.takes |= set(pair)
         return set(re.findall(r"(?<![\w-])(--[a-z][a-z-]*|-[a-zA-Z])(?![\w-])", page))
 
     def error(self, place, text):
@@ -97,7 +100,8 @@ class Lint:
         program, options = words[0], [word.split("=")[0] for word in words if word[0] == "-"]
         name = "berthd" if program == "berthd" else ""
         if program == "berthctl":
-            name = next((word for word in words[1:] if re.fullmatch(r"[a-z][a-z-]*", word)), "")
+            name = next((word for before, word in zip(words, words[1:])
+                         if before not in self.takes and re.fullmatch(r"[a-z][a-z-]*", word)), "")
             if name and name not in self.commands:
                 self.error(place, f"'{text}': berthctl has no command '{name}'")
                 return
