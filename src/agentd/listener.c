@@ -199,16 +199,23 @@ static int web_apply(struct listener *listener)
 	return 1;
 }
 
+static void problem_set(struct listener *listener, int error)
+{
+	(void)snprintf(listener->state.problem, sizeof(listener->state.problem), "%s",
+		       strerrordesc_np(error));
+}
+
 static void sockets_open(struct listener *listener)
 {
 	int fd = http_listen_tcp(listener->listen);
 
-	if (fd >= 0)
+	if (fd >= 0) {
 		listener->fds[listener->fd_count++] = fd;
-	else
-		log_error("cannot listen on '%s' (metrics.listen): %s; going on without /metrics "
-			  "there",
-			  listener->listen, strerror(-fd));
+		return;
+	}
+	problem_set(listener, -fd);
+	log_error("cannot listen on '%s' (metrics.listen): %s; going on without /metrics there",
+		  listener->listen, strerror(-fd));
 }
 
 static void servers_open(struct listener *listener)
@@ -221,12 +228,14 @@ static void servers_open(struct listener *listener)
 			r = http_server_new_web(listener->event, fd, metrics_routes(),
 						listener->control, listener->state.web,
 						&listener->servers[listener->server_count]);
-		if (r < 0)
-			log_error("cannot serve on '%s': %s",
-				  listener->state.by_systemd ? "berthd.socket" : listener->listen,
-				  strerror(-r));
-		else
+		if (r >= 0) {
 			listener->server_count++;
+			continue;
+		}
+		problem_set(listener, -r);
+		log_error("cannot serve on '%s': %s",
+			  listener->state.by_systemd ? "berthd.socket" : listener->listen,
+			  strerror(-r));
 	}
 	listener->state.is_open = listener->server_count > 0;
 }
@@ -252,6 +261,7 @@ static int names_take(struct listener *listener, const char *listen, const char 
 
 static void listeners_apply(struct listener *listener)
 {
+	listener->state.problem[0] = '\0';
 	if (web_apply(listener) < 0) {
 		servers_close(listener);
 		/* What systemd passed comes only once; its clients wait in the backlog. */

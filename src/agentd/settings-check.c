@@ -7,6 +7,9 @@
 #include "parse.h"
 #include "settings-internal.h"
 
+/* Where cgroups are mounted, and so what people paste. No group has such a path. */
+#define MOUNT_POINT "sys/fs/cgroup"
+
 void settings_key(char *key, size_t size, const char *prefix, const char *name)
 {
 	(void)snprintf(key, size, "%s%s", prefix, name);
@@ -158,6 +161,42 @@ static size_t depth_of(const char *path)
 	return depth;
 }
 
+/* As fnmatch() reads it: there a '[' that nothing ends is a character like others, and the glob
+ * silently matches nobody. */
+static bool brackets_are_closed(const char *glob)
+{
+	for (; *glob; glob++) {
+		if (*glob == '\\' && glob[1]) {
+			glob++;
+		} else if (*glob == '[') {
+			glob += glob[1] == '!' || glob[1] == '^' ? 2 : 1;
+			/* One that comes first is a member. */
+			glob = *glob ? strchr(glob + 1, ']') : NULL;
+			if (!glob)
+				return false;
+		}
+	}
+	return true;
+}
+
+static int brackets_check(const struct config_node *node, const char *key,
+			  struct config_errors *errors, const char *glob)
+{
+	if (brackets_are_closed(glob))
+		return 0;
+	config_errors_add(errors, node, key,
+			  "a '[' without its ']' in '%.64s'; the character itself is [[]", glob);
+	return -EINVAL;
+}
+
+int settings_glob(const struct config_node *node, const char *key, struct config_errors *errors,
+		  char **ret)
+{
+	int r = settings_text(node, key, errors, ret);
+
+	return r < 0 ? r : brackets_check(node, key, errors, *ret);
+}
+
 int settings_cgroup_glob(const struct config_node *node, const char *key,
 			 struct config_errors *errors, char *text)
 {
@@ -168,6 +207,15 @@ int settings_cgroup_glob(const struct config_node *node, const char *key,
 				  "expected a path glob of under %u bytes without '.', '..' and "
 				  "'//' in it, not '%.64s'",
 				  LIMIT_GLOB_BYTES, text);
+		return -EINVAL;
+	}
+	if (brackets_check(node, key, errors, text) < 0)
+		return -EINVAL;
+	if (strncmp(text + lead, MOUNT_POINT, strlen(MOUNT_POINT)) == 0) {
+		config_errors_add(errors, node, key,
+				  "expected a path below the root of the hierarchy, as in "
+				  "/proc/PID/cgroup, not '%.64s'",
+				  text);
 		return -EINVAL;
 	}
 	while (length > lead && text[length - 1] == '/')

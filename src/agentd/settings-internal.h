@@ -24,6 +24,9 @@ void settings_key(char *key, size_t size, const char *prefix, const char *name);
 /* A value that must be one line of text. key: its whole dotted name. */
 int settings_text(const struct config_node *node, const char *key, struct config_errors *errors,
 		  char **ret);
+/* The same of a glob. */
+int settings_glob(const struct config_node *node, const char *key, struct config_errors *errors,
+		  char **ret);
 /* "key: value" pairs; for node.labels values, for a match globs. */
 int settings_labels(const struct config_node *node, const char *key, struct config_errors *errors,
 		    struct label **ret, size_t *ret_count);

@@ -40,7 +40,7 @@ static int match_bind(const struct config_node *item, const char *key, struct co
 		(void)snprintf(path, sizeof(path), "%s.match.", key);
 		if (strcmp(child->key, "node") == 0) {
 			(void)snprintf(path, sizeof(path), "%s.match.node", key);
-			r = settings_text(child, path, errors, &match->node);
+			r = settings_glob(child, path, errors, &match->node);
 		} else if (strcmp(child->key, "labels") != 0) {
 			config_unknown_key(errors, child, path, known);
 		} else if (child->kind == CONFIG_MAPPING) {

@@ -73,9 +73,9 @@ static int match_key(const struct config_node *node, const char *prefix,
 		return r < 0 ? r : kind_check(node, key, match->kind, errors);
 	}
 	if (strcmp(node->key, "namespace") == 0)
-		return settings_text(node, key, errors, &match->namespace);
+		return settings_glob(node, key, errors, &match->namespace);
 	if (strcmp(node->key, "name") == 0)
-		return settings_text(node, key, errors, &match->name);
+		return settings_glob(node, key, errors, &match->name);
 	if (strcmp(node->key, "cgroup") == 0)
 		return match_cgroup(node, key, errors, &match->cgroup);
 	if (strcmp(node->key, "labels") == 0) {

@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/bind.h"
+
+#define COMMANDS_MAX 32u /* that a message can suggest */
+
 enum global_option {
 	GLOBAL_HELP,
 	GLOBAL_NO_COLOR,
@@ -167,6 +171,18 @@ static int short_take(struct cli *cli, const char *word, const char *next)
 	return r;
 }
 
+static int command_unknown(struct cli *cli, const struct command *commands, const char *word)
+{
+	const char *names[COMMANDS_MAX + 1] = {}, *nearest;
+
+	for (size_t i = 0; commands[i].name && i < COMMANDS_MAX; i++)
+		names[i] = commands[i].name;
+	nearest = config_nearest(word, names);
+	return cli_refuse(cli, "there is no command '%s'%s%s%s", word,
+			  nearest ? "; did you mean '" : "", nearest ? nearest : "",
+			  nearest ? "'?" : "");
+}
+
 static int word_take(struct cli *cli, const struct command *commands, const char *word)
 {
 	if (!cli->command) {
@@ -174,7 +190,7 @@ static int word_take(struct cli *cli, const struct command *commands, const char
 			if (strcmp(command->name, word) == 0)
 				cli->command = command;
 		if (!cli->command)
-			return cli_refuse(cli, "there is no command '%s'", word);
+			return command_unknown(cli, commands, word);
 		return 0;
 	}
 	if (cli->argument_count >= cli->command->arguments_max ||

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/un.h>
 
 #include "cleanup.h"
 
@@ -62,7 +63,7 @@ static int refusal_explain(const struct ctl *ctl, const char *path, long status,
 	if (ctl->json && answer)
 		(void)ctl_print_json(answer);
 	if (status == 403) {
-		ctl_say(ctl, "that changes the host: be root");
+		ctl_say(ctl, "this is for root, and for the user that berthd runs as");
 		return -EACCES;
 	}
 	if (*text)
@@ -143,6 +144,9 @@ int client_call(const struct ctl *ctl, const char *method, const char *path, jso
 	CURLcode code;
 	int r = curl ? curl_prepare(ctl, curl, method, path, &body) : -ENOMEM;
 
+	/* libcurl would speak of a host that it cannot resolve. */
+	if (strlen(ctl->socket) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+		r = -ENAMETOOLONG;
 	if (r < 0) {
 		ctl_say(ctl, "cannot ask '%s': %s", ctl->socket, strerror(-r));
 		return r;

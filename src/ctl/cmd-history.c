@@ -37,8 +37,8 @@ int run_history(const struct ctl *ctl)
 	size_t i;
 
 	if (ctl->cli->values[OPTION_LINES] &&
-	    parse_u64(ctl->cli->values[OPTION_LINES], &lines) < 0) {
-		ctl_error("--lines=%s is not a number", ctl->cli->values[OPTION_LINES]);
+	    (parse_u64(ctl->cli->values[OPTION_LINES], &lines) < 0 || lines == 0)) {
+		ctl_error("--lines=%s: a number of 1 or more", ctl->cli->values[OPTION_LINES]);
 		return 2;
 	}
 	if (client_call(ctl, "GET", "/v1/history", &answer) < 0)

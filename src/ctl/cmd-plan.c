@@ -25,8 +25,28 @@ static void change_add(struct table *table, const json_t *change)
 	table_add(table, STYLE_NONE, "%s", json_read_text(change, "knob"));
 	table_add(table, STYLE_NONE, "%s", value_text(change, "now"));
 	table_add(table, STYLE_NONE, "%s", value_text(change, "then"));
-	table_add(table, STYLE_NONE, "%s: %s", json_read_text(change, "plugin"),
-		  json_read_text(change, "reason"));
+	table_add(table, STYLE_NONE, "%s%s%s", json_read_text(change, "plugin"),
+		  *json_read_text(change, "plugin") ? ": " : "", json_read_text(change, "reason"));
+}
+
+/* Above the table: of a dry run or a pause it tells what would be without. */
+static void title_add(struct strbuf *page, const json_t *answer, bool any)
+{
+	const char *file = json_read_text(answer, "file");
+	bool dry = json_read_bool(answer, "dry_run"), paused = json_read_bool(answer, "paused");
+
+	if (!dry && !paused) {
+		strbuf_addf(page, "%s and its drop-ins would change %s\n", file,
+			    any ? "(- is no claim):" : "nothing.");
+		return;
+	}
+	strbuf_addf(page, "%s and its drop-ins write nothing: %s.%s\n", file,
+		    dry ? "dry_run is true" : "berthd is paused (`berthctl restore --resume`)",
+		    paused || json_read_bool(answer, "dry_run_now")
+			    ? ""
+			    : " What is held now is put back.");
+	strbuf_add(page, any ? "Without that they would change (- is no claim):\n"
+			     : "Without that they would change nothing.\n");
 }
 
 /* The daemon has a working directory of its own. */
@@ -66,12 +86,7 @@ int run_plan(const struct ctl *ctl)
 		return ctl_print_json(answer);
 	table_init(&table, columns, ARRAY_SIZE(columns));
 	json_array_foreach(json_read(answer, "changes"), i, change) change_add(&table, change);
-	if (table_rows(&table) == 0)
-		strbuf_addf(&page, "%s and its drop-ins would change nothing.\n",
-			    json_read_text(answer, "file"));
-	else
-		strbuf_addf(&page, "%s and its drop-ins would change (- is no claim):\n",
-			    json_read_text(answer, "file"));
+	title_add(&page, answer, table_rows(&table) > 0);
 	if (table_render(&table, &ctl->screen, &page) < 0)
 		return 1;
 	return ctl_print(&page);

@@ -19,6 +19,10 @@ static void head_add(struct strbuf *page, const struct screen *screen, const jso
 		  healthy ? "healthy" : "not healthy");
 	strbuf_add(page, ", ");
 	style_add(page, screen, ready ? STYLE_GOOD : STYLE_WARN, ready ? "ready" : "not ready");
+	if (!json_read_bool(json_read(answer, "config"), "valid")) {
+		strbuf_add(page, ", ");
+		style_add(page, screen, STYLE_BAD, "policy not valid");
+	}
 	if (json_read_bool(answer, "dry_run")) {
 		strbuf_add(page, ", ");
 		style_add(page, screen, STYLE_WARN, "dry run");
@@ -47,21 +51,32 @@ static void config_add(struct strbuf *page, const struct screen *screen, const j
 		field_add(page, screen, INDENT, "", STYLE_NONE, json_read_text(error, "message"));
 }
 
-/* False: it is not protected as it was asked for. */
-static bool listener_add(struct strbuf *page, const struct screen *screen, const json_t *listener)
+/* It is there as it was asked for, and protected as it was asked for. An older berthd tells none.
+ */
+static bool listener_is_fine(const json_t *listener)
+{
+	return json_object_size(listener) == 0 ||
+	       (json_read_bool(listener, "valid") &&
+		(json_read_bool(listener, "open") || !json_read_bool(listener, "wanted")));
+}
+
+static void listener_add(struct strbuf *page, const struct screen *screen, const json_t *listener)
 {
 	struct strbuf text cleanup_strbuf = {};
 	const char *problem = json_read_text(listener, "certificate_problem");
+	const char *closed = json_read_text(listener, "problem");
 	bool valid = json_read_bool(listener, "valid"), open = json_read_bool(listener, "open");
-	bool wanted = json_read_bool(listener, "wanted"), fine = valid && open == wanted;
+	bool wanted = json_read_bool(listener, "wanted"), fine = listener_is_fine(listener);
 	uint64_t users = json_read_number(listener, "users");
 	const json_t *error;
 	size_t i;
 
 	if (json_object_size(listener) == 0 || (!wanted && valid))
-		return true;
+		return;
 	strbuf_addf(&text, "%s: %s", json_read_text(listener, "listen"),
 		    open ? "open" : "not served");
+	if (*closed)
+		strbuf_addf(&text, ": %s (`berthctl reload` tries again)", closed);
 	strbuf_add(&text, json_read_bool(listener, "tls") ? ", TLS" : ", plain");
 	if (users)
 		strbuf_addf(&text, ", %llu users", (unsigned long long)users);
@@ -78,7 +93,6 @@ static bool listener_add(struct strbuf *page, const struct screen *screen, const
 		  strbuf_text(&text));
 	json_array_foreach(json_read(listener, "errors"), i, error)
 		field_add(page, screen, INDENT, "", STYLE_NONE, json_read_text(error, "message"));
-	return valid;
 }
 
 /* "critical 2, high 1" of an object of numbers, zeros left out; how many were there. */
@@ -290,12 +304,13 @@ int run_status(const struct ctl *ctl)
 	if (r < 0)
 		return 1;
 	fine = json_read_bool(answer, "healthy") &&
-	       json_read_bool(json_read(answer, "config"), "valid");
+	       json_read_bool(json_read(answer, "config"), "valid") &&
+	       listener_is_fine(json_read(answer, "metrics"));
 	if (ctl->json)
 		return ctl_print_json(answer) || !fine;
 	head_add(&page, &ctl->screen, answer);
 	config_add(&page, &ctl->screen, json_read(answer, "config"));
-	fine &= listener_add(&page, &ctl->screen, json_read(answer, "metrics"));
+	listener_add(&page, &ctl->screen, json_read(answer, "metrics"));
 	workloads_add(&page, &ctl->screen, json_read(answer, "workloads"));
 	actuator_add(&page, &ctl->screen, json_read(answer, "actuator"));
 	telemetry_add(&page, &ctl->screen, json_read(answer, "telemetry"));

@@ -76,6 +76,7 @@ const struct command ctl_commands[] = {
 	{ "plan", "[FILE]", "What a policy would change, without doing it.",
 	  "FILE stands in for berth.yaml; the drop-ins stay. Without FILE it is the policy\n"
 	  "on disk, which berthd reads by itself when it changes. Nothing is changed.\n"
+	  "Of a dry run, and while berthd is paused, it tells what would be without that.\n"
 	  "It is about the workloads that are there: other sources are not tried.\n"
 	  "Needs root: the daemon reads files and runs plugins for it.\n",
 	  NULL, 0, 1, run_plan },
@@ -87,8 +88,9 @@ const struct command ctl_commands[] = {
 	  "value could not be put back. Without a daemon: `berthd --restore`.\n",
 	  restore_options, 0, 0, run_restore },
 	{ "status", "", "Health, sources, plugins and last errors on a page.",
-	  "Exit code 1 if a source is down or the policy on disk is not valid.\n", NULL, 0, 0,
-	  run_status },
+	  "Exit code 1 if a source is down, the policy on disk is not valid, or /metrics is\n"
+	  "not served as it says.\n",
+	  NULL, 0, 0, run_status },
 	{ "top", "", "What workloads use and wait for, live.",
 	  "On a terminal the table stays and takes keys: h shows them, q quits. Else, or\n"
 	  "with -n 1, it is printed once. \"-\" is what this host does not tell.\n",

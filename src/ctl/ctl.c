@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl.h"
 
+#include <errno.h>
 #include <langinfo.h>
 #include <stdarg.h>
 #include <string.h>
@@ -51,23 +52,30 @@ void ctl_say(const struct ctl *ctl, const char *format, ...)
 		ctl_error("%s", text);
 }
 
+/* A closed pipe or a full disk. 1 */
+static int not_shown(void)
+{
+	(void)fprintf(stderr, "berthctl: cannot write the output: %s\n", strerrordesc_np(errno));
+	return 1;
+}
+
 int ctl_print(struct strbuf *page)
 {
 	if (strbuf_error(page)) {
 		ctl_error("out of memory");
 		return 1;
 	}
-	/* A closed pipe or a full disk: what was asked for was not shown. */
 	if (fputs(strbuf_text(page), stdout) == EOF || fflush(stdout) == EOF)
-		return 1;
+		return not_shown();
 	return 0;
 }
 
 int ctl_print_json(const json_t *answer)
 {
-	if (json_dumpf(answer, stdout, JSON_INDENT(2)) < 0)
-		return 1;
-	return fputc('\n', stdout) == EOF || fflush(stdout) == EOF;
+	if (json_dumpf(answer, stdout, JSON_INDENT(2)) < 0 || fputc('\n', stdout) == EOF ||
+	    fflush(stdout) == EOF)
+		return not_shown();
+	return 0;
 }
 
 void ctl_screen(struct ctl *ctl)

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "macro.h"
 
@@ -34,12 +35,38 @@ static size_t character_bytes(const unsigned char *text)
 	return bytes;
 }
 
+/* The next character of sanitized text; its columns: Chinese ones have two, accents of their own
+ * none. In a locale that knows none of this each counts as one. */
+static size_t character_next(const char **text)
+{
+	const unsigned char *at = (const unsigned char *)*text;
+	wint_t character = at[0] < 0x80   ? at[0]
+			   : at[0] < 0xe0 ? at[0] & 0x1f
+			   : at[0] < 0xf0 ? at[0] & 0x0f
+					  : at[0] & 0x07;
+	int columns;
+
+	for (at++; (*at & 0xc0) == 0x80; at++)
+		character = character << 6 | (*at & 0x3f);
+	*text = (const char *)at;
+	columns = wcwidth((wchar_t)character);
+	return columns < 0 ? 1 : (size_t)columns;
+}
+
+static size_t text_width(const char *text)
+{
+	size_t width = 0;
+
+	while (*text)
+		width += character_next(&text);
+	return width;
+}
+
 size_t text_sanitize(char *text)
 {
 	char *to = text;
-	size_t width = 0;
 
-	for (const char *from = text; *from; width++) {
+	for (const char *from = text; *from;) {
 		size_t bytes = character_bytes((const unsigned char *)from);
 
 		if (bytes == 0) {
@@ -52,27 +79,29 @@ size_t text_sanitize(char *text)
 		from += bytes;
 	}
 	*to = '\0';
-	return width;
+	return text_width(text);
 }
 
-/* Of sanitized text. */
-static size_t text_width(const char *text)
+/* Behind what fits into so many columns. */
+static const char *text_fit(const char *text, size_t columns)
 {
-	size_t width = 0;
+	for (const char *next = text; *text; text = next) {
+		size_t width = character_next(&next);
 
-	for (; *text; text++)
-		width += ((unsigned char)*text & 0xc0) != 0x80;
-	return width;
+		if (width > columns)
+			break;
+		columns -= width;
+	}
+	return text;
 }
 
-/* Where the character number `count` begins. */
-static const char *text_skip(const char *text, size_t count)
+/* Behind so many columns, or one more. */
+static const char *text_skip(const char *text, size_t columns)
 {
-	while (*text && count > 0) {
-		text++;
-		while (((unsigned char)*text & 0xc0) == 0x80)
-			text++;
-		count--;
+	while (*text && columns > 0) {
+		size_t width = character_next(&text);
+
+		columns -= MIN(columns, width);
 	}
 	return text;
 }
@@ -194,7 +223,7 @@ static void cell_cut(struct strbuf *cut, const char *text, size_t width, enum ta
 		strbuf_add(cut, mark);
 		strbuf_add(cut, text_skip(text, length - width + 1));
 	} else {
-		strbuf_add_bytes(cut, text, (size_t)(text_skip(text, width - 1) - text));
+		strbuf_add_bytes(cut, text, (size_t)(text_fit(text, width - 1) - text));
 		strbuf_add(cut, mark);
 	}
 }
@@ -206,7 +235,7 @@ static void cell_wrap(struct strbuf *page, const struct screen *screen,
 	const char *rest = cell->text;
 
 	while (text_width(rest) > width) {
-		const char *end = text_skip(rest, width), *blank = end;
+		const char *end = text_fit(rest, width), *blank = end;
 		struct strbuf line cleanup_strbuf = {};
 
 		while (blank > rest && *blank != ' ')

@@ -60,6 +60,8 @@ def test_new_group_gets_its_knobs_and_a_gone_one_is_forgotten(daemon, groups):
     wait_until(lambda: len(daemon.get("/v1/workloads")["workloads"]) == 2, "a gone group")
     groups.make("batch-2")
     wait_until(lambda: groups.read("batch-2", "cpu.idle") == "1", "the same path again")
+    names = [line.split()[0] for line in daemon.ctl("--wide", "workloads").stdout.splitlines()[1:]]
+    check(len(names) == 3 and names == sorted(names), f"workloads is not by name: {names}")
     groups.remove("batch-2")
 
 
@@ -85,7 +87,16 @@ def test_bad_policy_changes_nothing(daemon, groups):
     check("berth.yaml:" in daemon.log_text() and "rules" in daemon.log_text(),
           "no line, column and nearest key in the log")
     check(groups.read("batch-1", "cpu.idle") == "1", "a bad policy changed a knob")
-    check(daemon.ctl("status").returncode in (0, 1), "status fails under a bad policy")
+    status = daemon.ctl("--wide", "status")
+    check(status.returncode == 1 and "policy not valid" in status.stdout.splitlines()[0] and
+          "did you mean 'rules'" in status.stdout, f"status under a bad policy: {status}")
+
+
+def check_history(daemon, group, what, reason):
+    """Whoever reads of a value that was put back wants to know why."""
+    entries = [entry for entry in daemon.get("/v1/history")["history"]
+               if entry["label"].endswith("/" + group) and entry["what"] == what]
+    check(entries and entries[-1]["reason"] == reason, f"{what} of {group}: {entries}")
 
 
 def test_good_policy_is_applied_when_its_file_changes(daemon, groups):
@@ -107,6 +118,11 @@ def test_good_policy_is_applied_when_its_file_changes(daemon, groups):
     (daemon.dropins / "10.yaml").write_text("dry_run: true\n")
     daemon.wait_notify("READY=1")
     check(groups.read("online-1", "cpu.idle") == "0", "a dry run leaves what was written")
+    check_history(daemon, "batch-1", "restore cpu.idle", "nobody claims it any more")
+    check_history(daemon, "online-1", "restore cpu.idle", "the policy is a dry run")
+    plan = daemon.ctl("plan")
+    check("write nothing: dry_run is true" in plan.stdout and "cpu.idle" in plan.stdout,
+          f"plan does not tell what a dry run keeps back: {plan}")
     (daemon.dropins / "10.yaml").unlink()
     daemon.wait_notify("READY=1")
     check(groups.read("online-1", "cpu.idle") == "1", "the end of a dry run writes nothing")
@@ -119,6 +135,7 @@ def test_restore_and_resume(daemon, groups):
     result = daemon.ctl("restore")
     check(result.returncode == 0, f"restore: {result.stderr}")
     check(knobs(groups, "batch-1") == daemon.before["batch-1"], "restore left something")
+    check_history(daemon, "batch-1", "restore cpu.idle", "everything is put back")
     groups.make("batch-3")
     check(groups.read("batch-3", "cpu.idle") == "0", "a paused berthd writes")
     check(daemon.ctl("restore", "--resume").returncode == 0, "resume")

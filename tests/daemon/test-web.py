@@ -385,6 +385,23 @@ def test_activation(build):
     print("ok sockets of systemd")
 
 
+def test_port_in_use(build):
+    daemon = WebDaemon(build, None, users(CHEAP))
+    with socket.socket() as holder, daemon:
+        holder.bind(("127.0.0.1", daemon.port))
+        holder.listen()
+        daemon.start()
+        status = daemon.ctl("status", "--wide")
+        check(status.returncode == 1 and "not served: Address already in use" in status.stdout,
+              f"berthctl status: {status.returncode}: {status.stdout}")
+        check(daemon.ctl("status", "-o", "json").returncode == 1, "berthctl status -o json")
+        holder.close()
+        check(daemon.ctl("reload").returncode == 0, "reload")
+        check(daemon.is_served(auth="scraper:secret"), "a reload does not try again")
+        check(daemon.ctl("status").returncode == 0, "berthctl status after it was opened")
+    print("ok a port in use")
+
+
 def main():
     build = arguments().build
     os.environ.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
@@ -398,6 +415,7 @@ def main():
         test_mistakes(build, certs)
     test_stranger_takes_as_long(build)
     test_activation(build)
+    test_port_in_use(build)
 
 
 main()

@@ -35,6 +35,7 @@ struct world {
 	uint64_t generation;
 	unsigned int noise;
 	size_t others; /* sources of other services */
+	bool no_psi;   /* as on cgroup v1 */
 };
 
 static struct world *world_new(const char *settings)
@@ -98,6 +99,9 @@ static void live(struct world *world, uint64_t usec)
 		if (!sample)
 			continue;
 		sample->known[0] = sample->known[1] = ~UINT64_C(0);
+		if (world->no_psi)
+			sample->known[SAMPLE_PRESSURE_CPU_SOME_USEC / 64] &=
+				~(UINT64_C(1) << SAMPLE_PRESSURE_CPU_SOME_USEC % 64);
 		sample->generation = world->generation;
 		sample->time_usec = world->fake->now_usec + usec;
 		sample->value[SAMPLE_CPU_USAGE_USEC] += used;
@@ -556,6 +560,25 @@ static void test_without_pmu_auto_goes_by_pressure_and_cpi_is_off(void **state)
 	world_free(world);
 }
 
+static void test_signal_that_the_host_does_not_tell_is_said(void **state)
+{
+	struct world *world = world_new(NULL);
+
+	(void)state;
+	(void)actor_add(world, "web", QOS_NORMAL);
+	(void)actor_add(world, "job", QOS_BATCH);
+	world->fake->can_count = false;
+	world->no_psi = true;
+	assert_ok(fake_agent_apply(world->fake, "interference: {enabled: true}"));
+	settle(world);
+	rounds(world, 2);
+	assert_says(world, NULL, "this host tells CPU pressure of no online workload");
+	world->no_psi = false;
+	rounds(world, 2);
+	assert_says(world, NULL, "on, by CPU pressure; 1 may suffer");
+	world_free(world);
+}
+
 static void test_latency_where_it_is_measured(void **state)
 {
 	struct world *world = world_new("interference: {enabled: true}");
@@ -782,6 +805,7 @@ int main(void)
 		cmocka_unit_test(test_throttle_goes_with_its_reason),
 		cmocka_unit_test(test_last_victim_goes_and_the_throttle_with_it),
 		cmocka_unit_test(test_without_pmu_auto_goes_by_pressure_and_cpi_is_off),
+		cmocka_unit_test(test_signal_that_the_host_does_not_tell_is_said),
 		cmocka_unit_test(test_latency_where_it_is_measured),
 		cmocka_unit_test(test_room_for_few_they_take_turns),
 		cmocka_unit_test(test_taking_turns_the_whole_window_is_compared),

@@ -79,7 +79,8 @@ size_t workload_metric_labels(const struct host *host, const struct berth_worklo
 int host_fresh(struct host *host, uint64_t max_age_usec);
 
 /* What would this policy claim? Runs a second instance of every plugin with an agent that records.
- * fn is told each difference: `now` and `then` are values or NULL for none. A workload of which
+ * fn is told each difference, as if the policy were no dry run: `now` and `then` are values or NULL
+ * for none, as what a dry run or a pause of now keeps back is. A workload of which
  * only the level changes comes with plugin and knob ""; a plugin that could not start in the new
  * policy with label and knob "", and the reason. */
 struct plan_view {

@@ -75,3 +75,6 @@ struct workload *registry_find_path(const struct registry *registry, const char 
  * type it. NULL: none; *ret_many counts the matches when more than one fits (and NULL is returned).
  */
 struct workload *registry_find(const struct registry *registry, const char *text, size_t *ret_many);
+/* Where nobody has this name: how many have it in theirs, and the first `most` of them. */
+size_t registry_near(const struct registry *registry, const char *text, const struct workload **ret,
+		     size_t most);

@@ -101,8 +101,16 @@ static const char *kind_name(const struct config_node *node)
 					       : "nothing";
 }
 
-/* -EINVAL always, with the error added. */
-static int value_refuse(const struct config_field *field, const struct config_node *node,
+/* For a value that is no such number at all: 10m and 4GB are how others write it. */
+static const char *form_of(enum config_type type)
+{
+	return type == CONFIG_USEC    ? ": a whole number with us, ms, s, min or h"
+	       : type == CONFIG_BYTES ? ": a number of bytes, or with k, M, G, T, Ki, Mi, Gi or Ti"
+				      : "";
+}
+
+/* -EINVAL always, with the error added. error: -ERANGE, or that it is no such value. */
+static int value_refuse(const struct config_field *field, const struct config_node *node, int error,
 			const char *key, struct config_errors *errors)
 {
 	bool is_number = field->type == CONFIG_U64 || field->type == CONFIG_S64;
@@ -114,8 +122,8 @@ static int value_refuse(const struct config_field *field, const struct config_no
 	else if (node->quoted && (is_number || field->type == CONFIG_BOOL))
 		config_errors_add(errors, node, key, "expected %s without quotes", type);
 	else
-		config_errors_add(errors, node, key, "expected %s, not '%.64s'", type,
-				  node->scalar);
+		config_errors_add(errors, node, key, "expected %s, not '%.64s'%s", type,
+				  node->scalar, error == -ERANGE ? "" : form_of(field->type));
 	return -EINVAL;
 }
 
@@ -244,14 +252,16 @@ int config_bind_scalar(const struct config_field *field, const struct config_nod
 {
 	char key[PATH_BYTES];
 	uint64_t number = 0;
+	int r;
 
 	(void)snprintf(key, sizeof(key), "%s%s", prefix ? prefix : "", field->key);
 	if (field->type == CONFIG_STRING)
 		return string_bind(field, node, key, errors, config);
 	if (field->type == CONFIG_STRINGS)
 		return strings_bind(field, node, key, errors, config);
-	if (node->kind != CONFIG_SCALAR || number_parse(field, node, &number) < 0)
-		return value_refuse(field, node, key, errors);
+	r = node->kind == CONFIG_SCALAR ? number_parse(field, node, &number) : -EINVAL;
+	if (r < 0)
+		return value_refuse(field, node, r, key, errors);
 	*slot_number(field, config) = number;
 	return 0;
 }

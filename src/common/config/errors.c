@@ -43,6 +43,21 @@ static struct config_error *errors_grow(struct config_errors *errors)
 	return &errors->items[errors->count++];
 }
 
+/* The last one to its place among those of its file: sections are bound one after the other. */
+static void last_sort(struct config_errors *errors)
+{
+	for (size_t i = errors->count - 1; i > 0; i--) {
+		struct config_error *before = &errors->items[i - 1], *last = &errors->items[i];
+		const struct config_error copy = *last;
+
+		if (strcmp(before->file, last->file) != 0 || before->line < last->line ||
+		    (before->line == last->line && before->column <= last->column))
+			return;
+		*last = *before;
+		*before = copy;
+	}
+}
+
 void config_errors_addv(struct config_errors *errors, const char *file, unsigned int line,
 			unsigned int column, const char *key, const char *format, va_list arguments)
 {
@@ -59,6 +74,7 @@ void config_errors_addv(struct config_errors *errors, const char *file, unsigned
 	text_clean(error->file);
 	text_clean(error->key);
 	text_clean(error->text);
+	last_sort(errors);
 }
 
 void config_errors_add_at(struct config_errors *errors, const char *file, unsigned int line,

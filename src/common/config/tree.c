@@ -345,6 +345,12 @@ static int builder_root(struct builder *builder)
 	return -EINVAL;
 }
 
+static int file_too_large(const char *file, struct config_errors *errors)
+{
+	config_errors_add_at(errors, file, 0, 0, NULL, "larger than %u bytes", CONFIG_FILE_MAX);
+	return -EINVAL;
+}
+
 int config_tree_parse(const char *text, size_t length, const char *file,
 		      struct config_errors *errors, struct config_node **ret)
 {
@@ -352,11 +358,8 @@ int config_tree_parse(const char *text, size_t length, const char *file,
 	struct builder builder = { .text = text, .length = length, .errors = errors };
 	int r;
 
-	if (length > CONFIG_FILE_MAX) {
-		config_errors_add_at(errors, file, 0, 0, NULL, "larger than %u bytes",
-				     CONFIG_FILE_MAX);
-		return -EINVAL;
-	}
+	if (length > CONFIG_FILE_MAX)
+		return file_too_large(file, errors);
 	r = config_text_check(text, length, file, errors);
 	if (r < 0)
 		return r;
@@ -383,6 +386,8 @@ int config_tree_load(int dirfd, const char *path, struct config_errors *errors,
 
 	if (r == -ENOMEM)
 		return r;
+	if (r == -EFBIG)
+		return file_too_large(path, errors);
 	if (r < 0) {
 		config_errors_add_at(errors, path, 0, 0, NULL, "cannot be read: %s",
 				     strerrordesc_np(-r));

@@ -215,6 +215,39 @@ static void knobs_add(struct strbuf *page, const struct screen *screen, const js
 	}
 }
 
+/* Who has set this knob; NULL: not we. */
+static const char *setter_of(const json_t *knobs, const char *name)
+{
+	const json_t *knob, *claim;
+	size_t i, j;
+
+	json_array_foreach(knobs, i, knob)
+	{
+		if (strcmp(json_read_text(knob, "knob"), name) != 0 ||
+		    strcmp(json_read_text(knob, "status"), "written") != 0)
+			continue;
+		json_array_foreach(
+			json_read(knob, "claims"), j,
+			claim) if (json_read_bool(claim,
+						  "effective")) return json_read_text(claim,
+										      "owner");
+	}
+	return NULL;
+}
+
+void explain_wait_words(const json_t *knobs, enum wait wait, char *text, size_t size)
+{
+	const char *setter = wait == WAIT_CFS_BANDWIDTH    ? setter_of(knobs, "cpu.quota")
+			     : wait == WAIT_CGROUP_RECLAIM ? setter_of(knobs, "memory.high")
+							   : NULL;
+
+	if (setter)
+		(void)snprintf(text, size, "the %s limit that %s set",
+			       wait == WAIT_CFS_BANDWIDTH ? "CPU" : "memory", setter);
+	else
+		(void)snprintf(text, size, "%s", wait_rows[wait].words);
+}
+
 static int lines_add(struct strbuf *page, const struct screen *screen,
 		     const struct table_column *columns, const json_t *list,
 		     const char *const *keys)

@@ -7,12 +7,15 @@
 
 #include <jansson.h>
 
+#include "pressure.h"
 #include "table.h"
 
 /* before: the answer of a while ago, for what happened since; may be NULL. brief: who it is on two
  * lines. 0 or -ENOMEM. */
 int explain_page(const json_t *before, const json_t *answer, bool brief,
 		 const struct screen *screen, struct strbuf *page);
+/* What it waits for, in words: a limit that Berth set is not the workload's own. */
+void explain_wait_words(const json_t *knobs, enum wait wait, char *text, size_t size);
 /* The part about pressure. */
 int explain_pressure(const json_t *before, const json_t *answer, const struct screen *screen,
 		     struct strbuf *page);

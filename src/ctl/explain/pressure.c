@@ -22,6 +22,7 @@ struct waited {
 	double full;                        /* over the last 10 s, else now */
 	double total_usec;
 	double weight; /* how much of it is now, as well as it is known */
+	char words[96];
 };
 
 static double weight_of(const struct waited *waited)
@@ -32,7 +33,8 @@ static double weight_of(const struct waited *waited)
 	return isnan(weight) ? waited->total_usec / 1e15 : weight;
 }
 
-static void waited_fill(struct waited *waited, const struct look *look, enum wait wait)
+static void waited_fill(struct waited *waited, const struct look *look, enum wait wait,
+			const json_t *knobs)
 {
 	const struct wait_row *row = &wait_rows[wait];
 
@@ -47,6 +49,7 @@ static void waited_fill(struct waited *waited, const struct look *look, enum wai
 	if (isnan(waited->full))
 		waited->full = look_percent(look, row->full_key);
 	waited->weight = weight_of(waited);
+	explain_wait_words(knobs, wait, waited->words, sizeof(waited->words));
 }
 
 /* Unknown last. */
@@ -98,11 +101,11 @@ static void periods_add(struct strbuf *text, const struct look *look, const char
 
 /* Where the kernel's own file of causes and BPF are missing, throttling is still told. */
 static void throttling_add(struct strbuf *page, const struct screen *screen,
-			   const struct look *look, const char *title)
+			   const struct look *look, const struct waited *waited, const char *title)
 {
 	struct strbuf text cleanup_strbuf = {};
 
-	strbuf_addf(&text, "waits for %s: ", wait_rows[WAIT_CFS_BANDWIDTH].words);
+	strbuf_addf(&text, "waits for %s: ", waited->words);
 	periods_add(&text, look, "");
 	field_add(page, screen, INDENT, title, STYLE_WARN, strbuf_text(&text));
 }
@@ -113,7 +116,7 @@ static void reason_add(struct strbuf *page, const struct screen *screen, const s
 	const struct wait_row *row = &wait_rows[waited->wait];
 	struct strbuf text cleanup_strbuf = {};
 
-	strbuf_addf(&text, "waits for %s: %s ", row->words, row->name);
+	strbuf_addf(&text, "waits for %s: %s ", waited->words, row->name);
 	share_add(&text, waited, look);
 	if (waited->wait == WAIT_CFS_BANDWIDTH)
 		periods_add(&text, look, "; ");
@@ -147,12 +150,51 @@ static void untold_add(struct strbuf *page, const struct screen *screen, const s
 	field_add(page, screen, INDENT, title, STYLE_NONE, strbuf_text(&text));
 }
 
-static bool anything_told(const struct waited *all)
+/* Of this resource or of a cause of it; WAIT_MAX: of any. */
+static bool is_told(const struct waited *all, enum wait resource)
 {
 	for (size_t i = 0; i < WAIT_MAX; i++)
-		if (!isnan(all[i].weight))
+		if (!isnan(all[i].weight) &&
+		    (resource == WAIT_MAX || wait_rows[i].resource == resource))
 			return true;
 	return false;
+}
+
+/* Of these waits the host tells nothing: "its disks". That it did not wait would be a lie. */
+static void unknown_list(const struct waited *all, struct strbuf *text)
+{
+	const struct {
+		enum wait wait;
+		bool told;
+	} resources[] = {
+		/* Throttling is told wherever there is a limit, and is another wait. */
+		{ WAIT_CPU, !isnan(all[WAIT_CPU].weight) || !isnan(all[WAIT_CPU_QOS].weight) },
+		{ WAIT_MEMORY, is_told(all, WAIT_MEMORY) },
+		{ WAIT_IO, is_told(all, WAIT_IO) },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(resources); i++)
+		if (!resources[i].told)
+			strbuf_addf(text, "%s%s", text->length ? ", " : "",
+				    wait_rows[resources[i].wait].words);
+}
+
+/* What was not found, in words. */
+static void rest_add(struct strbuf *page, const struct screen *screen, const struct waited *all,
+		     const char *title)
+{
+	struct strbuf unknown cleanup_strbuf = {}, text cleanup_strbuf = {};
+
+	unknown_list(all, &unknown);
+	if (!unknown.length && *title)
+		field_add(page, screen, INDENT, title, STYLE_GOOD,
+			  "none: it waited for nothing, or less than 1 % of the time");
+	if (!unknown.length)
+		return;
+	strbuf_addf(&text, "%s does not tell how long it waited for: %s",
+		    *title ? "none of what this host tells; it" : "this host",
+		    strbuf_text(&unknown));
+	field_add(page, screen, INDENT, title, STYLE_NONE, strbuf_text(&text));
 }
 
 static void reasons_add(struct strbuf *page, const struct screen *screen, const struct look *look,
@@ -167,7 +209,7 @@ static void reasons_add(struct strbuf *page, const struct screen *screen, const 
 	if (isnan(all[WAIT_CFS_BANDWIDTH].weight) &&
 	    (look_throttled(look) >= WORTH_PERCENT ||
 	     (isnan(look_throttled(look)) && look_value(look, "cpu_throttled_periods") > 0))) {
-		throttling_add(page, screen, look, title);
+		throttling_add(page, screen, look, &all[WAIT_CFS_BANDWIDTH], title);
 		title = "";
 		count++;
 	}
@@ -177,11 +219,10 @@ static void reasons_add(struct strbuf *page, const struct screen *screen, const 
 			title = "";
 			count++;
 		}
-	if (!anything_told(all))
+	if (!is_told(all, WAIT_MAX))
 		untold_add(page, screen, look, title);
-	else if (count == 0)
-		field_add(page, screen, INDENT, title, STYLE_GOOD,
-			  "none: it waited for nothing, or less than 1 % of the time");
+	else
+		rest_add(page, screen, all, title);
 }
 
 static void percent_add(struct table *table, double percent)
@@ -298,6 +339,19 @@ static void uses_add(struct strbuf *page, const struct screen *screen, const str
 	field_add(page, screen, INDENT, "Uses", STYLE_NONE, strbuf_text(&text));
 }
 
+/* Restarts and lost workers are slow as well, and nothing else here tells of them. */
+static void killed_add(struct strbuf *page, const struct screen *screen, const struct look *look)
+{
+	double kills = look_value(look, "memory_event_oom_kill");
+	struct strbuf text cleanup_strbuf = {};
+
+	if (!(kills > 0))
+		return;
+	strbuf_addf(&text, "%.0f of its processes by the OOM killer since its group was made",
+		    kills);
+	field_add(page, screen, INDENT, "Killed", STYLE_WARN, strbuf_text(&text));
+}
+
 int explain_pressure(const json_t *before, const json_t *answer, const struct screen *screen,
 		     struct strbuf *page)
 {
@@ -309,8 +363,9 @@ int explain_pressure(const json_t *before, const json_t *answer, const struct sc
 		return 0;
 	look_init(&look, json_read(before, "sample"), json_read(answer, "sample"));
 	for (enum wait wait = WAIT_CPU; wait < WAIT_MAX; wait++)
-		waited_fill(&all[wait], &look, wait);
+		waited_fill(&all[wait], &look, wait, json_read(answer, "knobs"));
 	uses_add(page, screen, &look, json_read(answer, "workload"));
+	killed_add(page, screen, &look);
 	reasons_add(page, screen, &look, all);
 	held_add(page, screen, json_read(answer, "knobs"));
 	return numbers_add(page, screen, all);

@@ -2,7 +2,6 @@
 /* place.c - where a measurement takes place, without harm to what is there. */
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <linux/fs.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -167,21 +166,15 @@ int io_model_open(const char *path, bool destructive, struct io_model_place *ret
 	char point[1024];
 	struct stat st;
 
-	if (stat(path, &st) < 0) {
-		char copy[PATH_MAX];
-
-		if (errno != ENOENT || strlen(path) >= sizeof(copy))
-			return refuse(reterr, size, errno, "'%s': %s", path,
-				      strerrordesc_np(errno));
-		memcpy(copy, path, strlen(path) + 1);
-		return open_directory(dirname(copy), ret, reterr, size);
-	}
+	/* Not the directory above: that of a mistyped name may be on another disk. */
+	if (stat(path, &st) < 0)
+		return refuse(reterr, size, errno, "'%s': %s", path, strerrordesc_np(errno));
 	if (S_ISDIR(st.st_mode))
 		return open_directory(path, ret, reterr, size);
 	if (!S_ISBLK(st.st_mode))
 		return refuse(reterr, size, EEXIST,
-			      "'%s' is there and would be overwritten: say a directory, or a "
-			      "name that is free",
+			      "'%s' is neither a directory nor a disk: say a directory on the "
+			      "disk",
 			      path);
 	if (destructive)
 		return open_raw(path, &st, ret, reterr, size);

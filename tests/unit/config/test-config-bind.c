@@ -131,7 +131,12 @@ static void test_config_bind_bad_values_are_told_and_default(void **state)
 		  "F:1:9: plugins.p.offset: expected number, -1000 to 1000, not '1001'" },
 		{ "share: 101", "F:1:8: plugins.p.share: expected percent, 0 to 100, not '101'" },
 		{ "wait: 1ms", "F:1:7: plugins.p.wait: expected time, 10ms to 10s, not '1ms'" },
-		{ "wait: 250", "F:1:7: plugins.p.wait: expected time, 10ms to 10s, not '250'" },
+		{ "wait: 250", "F:1:7: plugins.p.wait: expected time, 10ms to 10s, not '250': a "
+			       "whole number with us, ms, s, min or h" },
+		{ "wait: 5m", "F:1:7: plugins.p.wait: expected time, 10ms to 10s, not '5m': a "
+			      "whole number with us, ms, s, min or h" },
+		{ "size: 4GB", "F:1:7: plugins.p.size: expected size, 4Ki to 1Ti, not '4GB': a "
+			       "number of bytes, or with k, M, G, T, Ki, Mi, Gi or Ti" },
 		{ "size: 1", "F:1:7: plugins.p.size: expected size, 4Ki to 1Ti, not '1'" },
 		{ "name: \"a\\nb\"", "F:1:7: plugins.p.name: expected one line of text, without "
 				     "control characters" },

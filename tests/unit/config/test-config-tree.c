@@ -4,6 +4,7 @@
 #include "berth-test.h"
 #include "config/tree.h"
 #include "file.h"
+#include "macro.h"
 #include "strbuf.h"
 
 static struct config_node *parse(const char *text)
@@ -281,6 +282,23 @@ static void test_config_tree_merge_other_kinds_replace(void **state)
 	(void)config_node_free(base);
 }
 
+static void test_config_errors_add_sorts_by_place_within_a_file(void **state)
+{
+	static const struct config_node places[] = {
+		{ .file = "a", .line = 5, .column = 3 }, { .file = "a", .line = 3, .column = 5 },
+		{ .file = "a", .line = 3, .column = 5 }, { .file = "a", .line = 3, .column = 1 },
+		{ .file = "b", .line = 1, .column = 1 }, { .file = "b" },
+	};
+	static const unsigned int order[] = { 3, 1, 2, 0, 5, 4 };
+	struct config_errors errors CLEANUP(config_errors_done) = {};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		config_errors_add(&errors, &places[i], NULL, "%zu", i);
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
+		assert_int_equal(errors.items[i].text[0] - '0', order[i]);
+}
+
 static void test_config_errors_add_over_the_limit_only_counts(void **state)
 {
 	struct config_errors errors = { 0 };
@@ -346,6 +364,7 @@ int main(void)
 		cmocka_unit_test(test_config_tree_load_missing_file_is_told_by_name),
 		cmocka_unit_test(test_config_tree_merge_goes_key_by_key),
 		cmocka_unit_test(test_config_tree_merge_other_kinds_replace),
+		cmocka_unit_test(test_config_errors_add_sorts_by_place_within_a_file),
 		cmocka_unit_test(test_config_errors_add_over_the_limit_only_counts),
 		cmocka_unit_test(test_config_errors_add_cut_text_stays_utf8),
 		cmocka_unit_test(test_config_error_format_leaves_out_what_is_unknown),

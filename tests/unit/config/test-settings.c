@@ -203,6 +203,15 @@ static const struct {
 	  AT("1:23") "actions.per_minute: expected number, 0 to 10000, not '10001'" },
 	{ "reconcile_interval: 9s\n",
 	  AT("1:21") "reconcile_interval: expected time, 10s to 24h, not '9s'" },
+	{ "rules: [{match: {name: 'web[0-9'}, qos: high}]\n",
+	  AT("1:24") "rules[0].match.name: a '[' without its ']' in 'web[0-9'; the character "
+		     "itself is [[]" },
+	{ "rules: [{match: {cgroup: 'ci/[ab'}, qos: high}]\n",
+	  AT("1:26") "rules[0].match.cgroup: a '[' without its ']' in 'ci/[ab'; the character "
+		     "itself is [[]" },
+	{ "sources: {cgroups: {paths: ['/sys/fs/cgroup/cpu/ci/*']}}\n",
+	  AT("1:29") "sources.cgroups.paths[0]: expected a path below the root of the hierarchy, "
+		     "as in /proc/PID/cgroup, not '/sys/fs/cgroup/cpu/ci/*'" },
 	{ "node: name\n", AT("1:7") "node: expected a section (keys below it), not one value" },
 	{ "node: {labels: [a]}\n",
 	  AT("1:16") "node.labels: expected at most 256 labels, 'name: value'" },

@@ -290,7 +290,15 @@ static void test_explain_a_name_that_names_none_or_two_is_refused(void **state)
 	answer = ask_json(rig, "GET", "/v1/explain?workload=a", "409");
 	assert_non_null(strstr(text_of(answer, "error"), "2 workloads"));
 	json_decref(answer);
-	json_decref(ask_json(rig, "GET", "/v1/explain?workload=nothing", "404"));
+	answer = ask_json(rig, "GET", "/v1/explain?workload=nothing", "404");
+	assert_string_equal(text_of(answer, "error"), "no workload 'nothing': `berthctl workloads` "
+						      "lists those that berthd knows");
+	json_decref(answer);
+	/* A part of its name or path. */
+	answer = ask_json(rig, "GET", "/v1/explain?workload=line", "404");
+	assert_string_equal(text_of(answer, "error"), "no workload 'line'; there is 'a': "
+						      "`berthctl workloads` lists all");
+	json_decref(answer);
 	json_decref(ask_json(rig, "GET", "/v1/knobs?workload=nothing", "404"));
 	json_decref(ask_json(rig, "GET", "/v1/explain", "400"));
 }

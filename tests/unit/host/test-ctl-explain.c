@@ -74,16 +74,19 @@ static void test_explain_pressure_reasons_the_largest_first_and_what_berth_holds
 	(void)state;
 	number_set(now, "cpu_periods", 200);
 	number_set(now, "cpu_throttled_periods", 120);
+	number_set(now, "memory_event_oom_kill", 2);
 	text = pressure_page(NULL, now, &page);
 	assert_non_null(strstr(
 		text,
 		"Uses         memory 37M of 40M\n"
+		"Killed       2 of its processes by the OOM killer since its group was made\n"
 		"Pressure     waits for its own memory limit: cgroup_memory_reclaim 40% of the\n"
 		"             last 10s\n"
 		"             waits for its own CPU limit: cpu_cfs_bandwidth 34% of the last 10s;\n"
 		"             120 of 200 periods throttled since its start\n"
 		"             waits for pages that were swapped out: swap 12% of the last 10s\n"
 		"             waits for a CPU that others use: cpu 4% of the last 10s\n"
+		"             this host does not tell how long it waited for: its disks\n"
 		"Berth holds  cpu.shares=100\n"));
 	/* Its causes stand for memory as a whole; the resource that waits most is first. */
 	assert_null(strstr(text, "waits for memory:"));
@@ -93,6 +96,27 @@ static void test_explain_pressure_reasons_the_largest_first_and_what_berth_holds
 	assert_true(strstr(text, "\n  swap") < strstr(text, "\ncpu "));
 	assert_true(strstr(text, "\ncpu ") < strstr(text, "\n  cpu_cfs_bandwidth"));
 	assert_null(strstr(text, "compact"));
+	json_decref(now);
+}
+
+/* Who reads of a limit of its own goes and raises a limit that is not the cause. */
+static void test_explain_pressure_a_limit_of_ours_is_called_ours(void **state)
+{
+	struct strbuf page cleanup_strbuf = {};
+	json_t *now = answer_at(100, slow, ARRAY_SIZE(slow)), *knob;
+	const char *text;
+
+	(void)state;
+	knob = json_pack("{s:s,s:s,s:[{s:s,s:b},{s:s,s:b}]}", "knob", "cpu.quota", "status",
+			 "written", "claims", "owner", "a", "effective", 0, "owner",
+			 "colocation/suppress", "effective", 1);
+	assert_ok(json_array_append_new(json_object_get(now, "knobs"), knob));
+	text = pressure_page(NULL, now, &page);
+	assert_non_null(strstr(text, "waits for the CPU limit that colocation/suppress set:\n"
+				     "             cpu_cfs_bandwidth 34% of the last 10s\n"));
+	assert_non_null(strstr(text, "waits for its own memory limit: "));
+	assert_ok(json_object_set_new(knob, "status", json_string("dry-run")));
+	assert_non_null(strstr(pressure_page(NULL, now, &page), "waits for its own CPU limit: "));
 	json_decref(now);
 }
 
@@ -132,12 +156,27 @@ static void test_explain_pressure_totals_alone_are_told_as_such(void **state)
 
 static void test_explain_pressure_calm_untold_and_throttled_without_causes(void **state)
 {
-	static const struct cause calm[] = { { "pressure_io_some_usec", 0, { 0.2, 0, 0 } } };
+	static const struct cause calm[] = {
+		{ "pressure_io_some_usec", 0, { 0.2, 0, 0 } },
+		{ "pressure_cpu_some_usec", 0, { 0, 0, 0 } },
+		{ "cause_swap_some_usec", 0, { 0, 0, 0 } },
+	};
 	struct strbuf page cleanup_strbuf = {};
 	json_t *now = answer_at(100, calm, ARRAY_SIZE(calm));
 
 	(void)state;
+	number_set(now, "memory_event_oom_kill", 0);
 	assert_non_null(strstr(pressure_page(NULL, now, &page), "none: it waited for nothing"));
+	assert_null(strstr(strbuf_text(&page), "Killed"));
+	json_decref(now);
+
+	/* cgroup v1: of the CPU only throttling, of the disks nothing. That is not calm. */
+	now = answer_at(100, &calm[2], 1);
+	number_set(now, "cause_cpu_cfs_bandwidth_full_usec", 0);
+	assert_non_null(strstr(
+		pressure_page(NULL, now, &page),
+		"Pressure     none of what this host tells; it does not tell how long it waited\n"
+		"             for: a CPU that others use, its disks\n"));
 	json_decref(now);
 
 	/* cgroup v1 without openEuler's files or BPF. */
@@ -165,6 +204,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			test_explain_pressure_reasons_the_largest_first_and_what_berth_holds),
+		cmocka_unit_test(test_explain_pressure_a_limit_of_ours_is_called_ours),
 		cmocka_unit_test(test_explain_pressure_two_looks_tell_how_it_is_now),
 		cmocka_unit_test(test_explain_pressure_totals_alone_are_told_as_such),
 		cmocka_unit_test(test_explain_pressure_calm_untold_and_throttled_without_causes),

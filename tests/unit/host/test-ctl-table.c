@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <locale.h>
+
 #include "berth-test.h"
 #include "format.h"
 #include "macro.h"
@@ -20,12 +22,14 @@ static void row_add(struct table *table, const char *name, unsigned int number, 
 	table_add(table, STYLE_NONE, "%s", why);
 }
 
+/* As a terminal shows it; of wide ones there is only 日 here. */
 static size_t columns_of(const char *line)
 {
 	size_t width = 0;
 
 	for (; *line; line++)
-		width += ((unsigned char)*line & 0xc0) != 0x80;
+		width += (size_t)(((unsigned char)*line & 0xc0) != 0x80) +
+			 (strncmp(line, "日", 3) == 0);
 	return width;
 }
 
@@ -55,6 +59,30 @@ static void test_table_render_no_rows_prints_nothing(void **state)
 	table_init(&table, columns, ARRAY_SIZE(columns));
 	assert_ok(table_render(&table, &screen, &page));
 	assert_string_equal(strbuf_text(&page), "");
+}
+
+static void test_table_render_wide_characters_have_two_columns(void **state)
+{
+	const struct screen screen = { .width = 50, .utf8 = true };
+	struct table table cleanup_table = {};
+	struct strbuf page cleanup_strbuf = {};
+	char name[] = "日日日";
+	char *rest, *line;
+
+	(void)state;
+	if (!setlocale(LC_CTYPE, "C.UTF-8"))
+		skip();
+	assert_int_equal(text_sanitize(name), 6);
+	table_init(&table, columns, ARRAY_SIZE(columns));
+	row_add(&table, "日日日日日日日日日", 1, "x日日日日日日日日日",
+		"日日日日日日日日日日日日日");
+	row_add(&table, "a-name-that-goes-on-and-on", 2, "a/path/that/goes/on/and/on",
+		"a reason of many words that is worth to be read");
+	assert_ok(table_render(&table, &screen, &page));
+	rest = page.text;
+	while ((line = strsep(&rest, "\n")))
+		assert_true(columns_of(line) <= 50);
+	(void)setlocale(LC_CTYPE, "C");
 }
 
 static void test_table_render_narrow_screen_cuts_and_wraps(void **state)
@@ -243,6 +271,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table_render_wide_screen_aligned),
+		cmocka_unit_test(test_table_render_wide_characters_have_two_columns),
 		cmocka_unit_test(test_table_render_no_rows_prints_nothing),
 		cmocka_unit_test(test_table_render_narrow_screen_cuts_and_wraps),
 		cmocka_unit_test(test_table_render_width_zero_cuts_nothing),

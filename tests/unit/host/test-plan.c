@@ -81,6 +81,29 @@ static void test_host_plan_differences_are_told(void **state)
 		assert_plan(world, cases[i].policy, cases[i].expected);
 }
 
+/* What a dry run or a pause keeps back is not there yet, and is what a reader of a plan asks for.
+ */
+static void test_host_plan_what_is_not_written_is_to_come(void **state)
+{
+	const struct actuator_options dry = { .dry_run = true };
+	struct world *world = *state;
+
+	world_plugin(world, "good");
+	world_run(world, NOW);
+	world_settle(world);
+	assert_ok(actuator_restore_all(world->actuator, true));
+	assert_plan(world, NOW, "good a cpu.weight none>7 batch>batch; ");
+	assert_plan(world, WORLD_POLICY "plugins:\n  good: {enabled: false}\n", "");
+	actuator_resume(world->actuator);
+	world_settle(world);
+	assert_plan(world, NOW, "");
+	assert_ok(actuator_set_options(world->actuator, &dry));
+	assert_plan(world, NOW, "good a cpu.weight none>7 batch>batch; ");
+	assert_plan(world, WORLD_POLICY "plugins:\n  good: {weight: 9}\n",
+		    "good a cpu.weight none>9 batch>batch; ");
+	assert_plan(world, WORLD_POLICY "plugins:\n  good: {enabled: false}\n", "");
+}
+
 static void test_host_plan_changes_nothing(void **state)
 {
 	struct world *world = *state;
@@ -115,6 +138,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(test_host_plan_differences_are_told),
+		WORLD_TEST(test_host_plan_what_is_not_written_is_to_come),
 		WORLD_TEST(test_host_plan_changes_nothing),
 	};
 

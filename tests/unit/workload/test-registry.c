@@ -322,6 +322,9 @@ static void test_registry_find_takes_what_people_type(void **state)
 {
 	struct tree *tree = *state;
 	struct workload_record record = record_of("pod", "web", "a");
+	struct hierarchy_mount *mount = &tree->hierarchy.mounts[CONTROLLER_CPU];
+	char mounted[] = "/sys/fs/cgroup/cpu", *was = mount->path;
+	const struct workload *near[1];
 	struct workload *a, *b;
 	char id[32];
 	size_t many = 99;
@@ -341,10 +344,19 @@ static void test_registry_find_takes_what_people_type(void **state)
 	assert_ptr_equal(registry_find(&tree->registry, "shop/web", NULL), a);
 	assert_ptr_equal(registry_find(&tree->registry, "b", NULL), b);
 	assert_ptr_equal(registry_find(&tree->registry, "/b", NULL), b);
+	assert_ptr_equal(registry_find(&tree->registry, "b/", NULL), b);
+	mount->path = mounted;
+	assert_ptr_equal(registry_find(&tree->registry, "/sys/fs/cgroup/cpu/b", NULL), b);
+	assert_null(registry_find(&tree->registry, "/sys/fs/cgroup/cpub", NULL));
+	mount->path = was;
 	assert_null(registry_find(&tree->registry, "web", &many));
 	assert_int_equal(many, 2);
 	assert_null(registry_find(&tree->registry, "nobody", &many));
 	assert_int_equal(many, 0);
+	assert_int_equal(registry_near(&tree->registry, "eb", near, 1), 2);
+	assert_ptr_equal(near[0], a);
+	assert_int_equal(registry_near(&tree->registry, "test/we", near, 1), 1);
+	assert_ptr_equal(near[0], b);
 	registry_drop(&tree->registry, "s", "b");
 	assert_ptr_equal(registry_find(&tree->registry, "web", &many), a);
 }

@@ -174,6 +174,14 @@ void actuator_stats(const struct actuator *actuator, struct actuator_stats *ret)
 	*ret = stats;
 }
 
+/* Of what has no claim to tell it: it is being put back. */
+static const char *end_reason(const struct actuator *actuator)
+{
+	return actuator->options.dry_run ? "the policy is a dry run"
+	       : actuator->paused        ? "everything is put back"
+					 : "nobody claims it any more";
+}
+
 void actuator_tell(struct actuator *actuator, const struct holding *holding, const char *what,
 		   const char *argument, const char *outcome, int result)
 {
@@ -191,7 +199,7 @@ void actuator_tell(struct actuator *actuator, const struct holding *holding, con
 		.label = group->label && group->label[0] ? group->label : group->cgroup.path,
 		.what = text,
 		.argument = argument,
-		.reason = claim ? claim->reason : "",
+		.reason = claim ? claim->reason : end_reason(actuator),
 		.outcome = outcome,
 		.result = result,
 	};

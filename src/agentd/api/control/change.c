@@ -59,6 +59,9 @@ void handle_plan(void *data, const struct http_request *request, struct http_res
 	}
 	answer = json_object();
 	json_set_text(answer, "file", file);
+	json_set_bool(answer, "dry_run", settings->dry_run);
+	json_set_bool(answer, "dry_run_now", (*context->settings)->dry_run);
+	json_set_bool(answer, "paused", actuator_is_paused(context->state.actuator));
 	(void)json_object_set_new(answer, "changes", list);
 	reply_json(response, 200, answer);
 }

@@ -28,6 +28,7 @@ json_t *listener_json(const struct web_state *state)
 	json_set_text(answer, "listen", state->by_systemd ? "berthd.socket" : state->listen);
 	json_set_bool(answer, "wanted", state->is_wanted);
 	json_set_bool(answer, "open", state->is_open);
+	json_set_text(answer, "problem", state->problem);
 	json_set_text(answer, "web_config_file", state->file);
 	json_set_bool(answer, "valid", web_state_is_valid(state));
 	protection_add(answer, state->web);

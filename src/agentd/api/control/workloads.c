@@ -7,6 +7,7 @@
 #include "monotonic.h"
 #include "plugin/host.h"
 #include "sample.h"
+#include "strbuf.h"
 #include "telemetry/snapshot.h"
 #include "workload/registry.h"
 
@@ -283,6 +284,22 @@ static json_t *children_json(const struct registry *registry, uint64_t parent)
 	return list;
 }
 
+static void reply_unknown(const struct control_context *context, const char *text,
+			  struct http_response *response)
+{
+	const struct workload *near[3];
+	struct strbuf names cleanup_strbuf = {};
+	size_t count = registry_near(context->state.registry, text, near, ARRAY_SIZE(near));
+
+	for (size_t i = 0; i < MIN(count, ARRAY_SIZE(near)); i++)
+		strbuf_addf(&names, "%s'%s%s%s'", i ? ", " : "; there is ", near[i]->namespace,
+			    near[i]->namespace[0] ? "/" : "", near[i]->name);
+	if (count > ARRAY_SIZE(near))
+		strbuf_addf(&names, " and %zu more", count - ARRAY_SIZE(near));
+	reply_error(response, 404, "no workload '%.200s'%s: `berthctl workloads` lists %s", text,
+		    strbuf_text(&names), count ? "all" : "those that berthd knows");
+}
+
 /* The workload that ?workload= names, or NULL with the answer given. */
 static const struct workload *workload_asked(const struct control_context *context,
 					     const char *text, struct http_response *response)
@@ -298,9 +315,7 @@ static const struct workload *workload_asked(const struct control_context *conte
 			"path or the id; `berthctl workloads -o json` shows them",
 			many, text);
 	else if (!workload)
-		reply_error(response, 404,
-			    "no workload '%s': `berthctl workloads` lists those that berthd knows",
-			    text);
+		reply_unknown(context, text, response);
 	return workload;
 }
 

@@ -38,8 +38,9 @@ struct web_state {
 	const char *listen; /* "" : off */
 	bool is_wanted;     /* off is a wish, not a failure */
 	bool is_open;
-	bool by_systemd;  /* on sockets that systemd passed */
-	const char *file; /* metrics.web_config_file, "" if there is none */
+	bool by_systemd;   /* on sockets that systemd passed */
+	char problem[128]; /* why it cannot listen, "" if it can */
+	const char *file;  /* metrics.web_config_file, "" if there is none */
 	/* Of the file, as it was read last; count 0: what it says is in force. */
 	const struct config_errors *errors;
 	struct web *web; /* in force; NULL: no protection */

@@ -39,6 +39,13 @@ static void say_state(struct interference *service)
 	if (!service->timer)
 		(void)snprintf(text, sizeof(text),
 			       "on; rests while there are not both online and offline workloads");
+	else if (service->untold)
+		(void)snprintf(
+			text, sizeof(text),
+			"on, but nobody is found: this host tells %s of no online workload (%s)",
+			signal_name(service->signal),
+			service->signal == SIGNAL_LATENCY ? "telemetry.runqueue_latency"
+							  : "PSI of groups");
 	else
 		(void)snprintf(text, sizeof(text), "on, by %s; %zu may suffer, %zu may be to blame",
 			       signal_name(service->signal), service->roles[ROLE_VICTIM],

@@ -144,6 +144,13 @@ static void count_in_turn(struct interference *service)
 	law_set(service);
 }
 
+static void told_note(struct interference *service, const struct track *track,
+		      const struct signal_reading *reading)
+{
+	if (track->role == ROLE_VICTIM && signal_is_told(service->signal, reading))
+		service->untold = false;
+}
+
 void round_begin(struct interference *service)
 {
 	const struct agent_api *api = service->agent->api;
@@ -153,9 +160,11 @@ void round_begin(struct interference *service)
 	/* What was read a moment ago is no worse. */
 	if (api->fresh(service->agent, 100 * USEC_PER_MSEC) < 0)
 		return;
+	service->untold = true;
 	hashmap_foreach (track, &service->tracks) {
 		signal_read(api->sample(service->agent, track->id), &track->before);
 		track->counted = false;
+		told_note(service, track, &track->before);
 	}
 	if (service->signal == SIGNAL_CPI)
 		count_in_turn(service);
@@ -203,10 +212,12 @@ void round_end(struct interference *service)
 		service->in_period = 0;
 		service->period++;
 	}
+	service->untold = true;
 	hashmap_foreach (track, &service->tracks) {
 		struct signal_reading now;
 
 		signal_read(api->sample(service->agent, track->id), &now);
+		told_note(service, track, &now);
 		service->now_usec = MAX(service->now_usec, now.time_usec);
 		point_take(service, track, &now);
 		track->before = now;

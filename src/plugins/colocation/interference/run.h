@@ -69,6 +69,7 @@ struct interference {
 	uint64_t period;   /* counts up with every so many rounds as it takes to count everybody */
 	unsigned int in_period; /* rounds of it so far */
 	bool measuring;         /* tracks have the readings of a begin */
+	bool untold;            /* of no victim the last reading had the signal */
 	unsigned int turns;     /* rounds until everybody was counted once */
 	uint64_t last_counted;  /* the id, for the turns */
 	struct law law;

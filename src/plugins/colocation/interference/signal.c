@@ -44,6 +44,13 @@ void signal_read(const struct workload_sample *sample, struct signal_reading *re
 		ret->latency = *sample->latency;
 }
 
+bool signal_is_told(enum interference_signal signal, const struct signal_reading *reading)
+{
+	/* Who is not counted has his turn later. */
+	return signal == SIGNAL_CPI ||
+	       (signal == SIGNAL_LATENCY ? reading->has_latency : reading->has_pressure);
+}
+
 /* Some time passed, and it is the same group: counters of one that was made again start at 0. */
 static bool is_pair(const struct signal_reading *before, const struct signal_reading *now)
 {

@@ -30,6 +30,9 @@ const char *signal_name(enum interference_signal signal);
 /* sample NULL: nothing. */
 void signal_read(const struct workload_sample *sample, struct signal_reading *ret);
 
+/* The host tells it of this workload at all. */
+bool signal_is_told(enum interference_signal signal, const struct signal_reading *reading);
+
 /* Cores that were used between the two. False: they say nothing. */
 bool signal_use(const struct signal_reading *before, const struct signal_reading *now,
 		double *ret_cores);
