@@ -58,6 +58,33 @@ static void test_journal_append_after_an_aborted_compaction_is_written(void **st
 	world_close(&world);
 }
 
+/* Of a later version, say: nobody knows how to put it back, and it is not to be lost. Nor is it to
+ * let the journal grow until nothing can be recorded any more. */
+static void test_journal_with_an_unknown_record_is_compacted(void **state)
+{
+	struct journal_record record = { .knob = 0xffff, .path = "pods/a", .original = "unknown" };
+	struct journal_slot slot = { 0 };
+	struct journal *journal;
+	struct world world;
+
+	(void)state;
+	world_open(&world, 2);
+	world_stop(&world);
+	assert_ok(journal_open(world.runtime_fd, NULL, NULL, NULL, &journal));
+	assert_ok(journal_append(journal, &record, &slot));
+	(void)journal_free(journal);
+	world_start(&world);
+	for (uint64_t i = 0; i < 2000; i++)
+		assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_WEIGHT, 20 + i % 2, 0));
+	assert_true(world_stats(&world).journal_bytes < 80u * 1024);
+	actuator_drop_owner(world.actuator, "one");
+	assert_knob(&world, "pods/a", "cpu.weight", "250");
+	world_stop(&world);
+	assert_int_equal(originals_in(&world).count, 1);
+	assert_string_equal(originals_in(&world).text, "unknown");
+	world_close(&world);
+}
+
 static void weight_path(const struct world *world, const char *file, char *text)
 {
 	(void)snprintf(text, PATH_MAX, "%s/sys/fs/cgroup/pods/a/%s", world->dir, file);
@@ -148,6 +175,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_journal_append_after_an_aborted_compaction_is_written),
+		cmocka_unit_test(test_journal_with_an_unknown_record_is_compacted),
 		cmocka_unit_test(test_actuator_new_unreadable_knob_keeps_its_original),
 		cmocka_unit_test(test_actuator_reconcile_first_look_comes_after_one_interval),
 		cmocka_unit_test(test_actuator_replaced_group_lowers_its_ancestors),

@@ -142,6 +142,13 @@ static int replay_claim(struct actuator *actuator, struct holding *holding,
 			 record->owner);
 }
 
+/* Nobody here has it, or knows what to do with it. */
+static void replay_keep(struct actuator *actuator, const struct journal_record *record)
+{
+	if (journal_keep(actuator->journal, record) < 0)
+		actuator->has_lost_records = true;
+}
+
 static void replay_record(void *data, struct journal *journal, const struct journal_record *record,
 			  const struct journal_slot *slot)
 {
@@ -157,7 +164,7 @@ static void replay_record(void *data, struct journal *journal, const struct jour
 		return;
 	if (record->knob >= KNOB_MAX) {
 		log_warning("ignoring a journal entry of an unknown knob, of another version");
-		actuator->has_unheld_records = true;
+		replay_keep(actuator, record);
 		return;
 	}
 	r = replay_group(actuator, record, &group);
@@ -171,7 +178,7 @@ static void replay_record(void *data, struct journal *journal, const struct jour
 	if (r < 0 && !replay_is_gone(r)) {
 		log_warning("'%s' of '%s' stays in the journal for the next start: %s",
 			    knob_table[record->knob].name, record->path, strerror(-r));
-		actuator->has_unheld_records = true;
+		replay_keep(actuator, record);
 		return;
 	}
 	if (r != 0) {

@@ -69,13 +69,18 @@ struct journal *journal_free(struct journal *journal);
  * file and the slot are as before. */
 int journal_append(struct journal *journal, const struct journal_record *record,
 		   struct journal_slot *slot);
-/* Empties the slot, also on failure: an entry that could not be released is replayed after a crash
- * and then finds its original in place. */
+/* Empties the slot, also on failure (-ENOSPC as above): an entry that could not be released is
+ * replayed after a crash and then finds its original in place. */
 int journal_release(struct journal *journal, struct journal_slot *slot);
+
+/* A record that was handed out and that nobody has: each compaction carries it over as it is. 0 or
+ * -ENOMEM: there is to be no compaction then. */
+int journal_keep(struct journal *journal, const struct journal_record *record);
 
 /* More than half of a file over 64 kB is garbage. */
 bool journal_wants_compaction(const struct journal *journal);
-/* A new file beside the old one; add every live record, then end (renames) or abort. */
+/* A new file beside the old one; add every live record, then end (renames) or abort. Add and end
+ * fail as journal_append() does. */
 int journal_compact_begin(struct journal *journal);
 int journal_compact_add(struct journal *journal, const struct journal_record *record,
 			struct journal_slot *slot);
