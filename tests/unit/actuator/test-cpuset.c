@@ -432,7 +432,13 @@ static void a_day(struct host *host)
 	(void)actuator_restore_all(host->actuator, false);
 }
 
-static void die_at(struct host *host, unsigned int step)
+static void a_morning(struct host *host)
+{
+	(void)claim(host, "a", 1, "pod", "0");
+	(void)claim(host, "a", 1, "pod", "1");
+}
+
+static void die_at(struct host *host, void (*run)(struct host *host), unsigned int step)
 {
 	int status = 0;
 	pid_t pid = fork();
@@ -444,7 +450,7 @@ static void die_at(struct host *host, unsigned int step)
 		host_start(host);
 		actuator_failpoint = step_or_die;
 		steps_left = step;
-		a_day(host);
+		run(host);
 		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -464,7 +470,7 @@ static void test_cpuset_killed_at_every_step_is_put_back(void **state)
 	assert_true(steps > 30);
 	host->actuator = actuator_free(host->actuator);
 	for (unsigned int step = 1; step <= steps; step++) {
-		die_at(host, step);
+		die_at(host, a_day, step);
 		if (step % 2) {
 			host_start(host);
 			assert_int_equal(actuator_restore_all(host->actuator, false), 0);
@@ -481,6 +487,35 @@ static void test_cpuset_killed_at_every_step_is_put_back(void **state)
 		assert_cpus(host, "pod", "0-1");
 		assert_cpus(host, "pod/one", "0-1");
 		assert_cpus(host, "pod/two", "0-1");
+	}
+	host_start(host);
+}
+
+static void test_cpuset_killed_at_every_step_gives_what_is_claimed_again(void **state)
+{
+	struct host *host = host_or_skip(state);
+	unsigned int steps;
+
+	actuator_failpoint = step_or_die;
+	steps_left = steps_seen = 0;
+	a_morning(host);
+	steps = steps_seen;
+	actuator_failpoint = NULL;
+	assert_true(steps > 10);
+	assert_int_equal(actuator_restore_all(host->actuator, false), 0);
+	host->actuator = actuator_free(host->actuator);
+	for (unsigned int step = 1; step <= steps; step++) {
+		die_at(host, a_morning, step);
+		host_start(host);
+		assert_ok(claim(host, "a", 1, "pod", "1"));
+		actuator_drop_owner(host->actuator, "previous run");
+		assert_cpus(host, "pod", "1");
+		assert_cpus(host, "pod/one", "1");
+		assert_cpus(host, "pod/two", "1");
+		assert_int_equal(actuator_restore_all(host->actuator, false), 0);
+		assert_cpus(host, "pod", "0-1");
+		assert_cpus(host, "pod/one", "0-1");
+		host->actuator = actuator_free(host->actuator);
 	}
 	host_start(host);
 }
@@ -509,6 +544,9 @@ int main(void)
 						host_open, host_close),
 		cmocka_unit_test_setup_teardown(test_cpuset_killed_at_every_step_is_put_back,
 						host_open, host_close),
+		cmocka_unit_test_setup_teardown(
+			test_cpuset_killed_at_every_step_gives_what_is_claimed_again, host_open,
+			host_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

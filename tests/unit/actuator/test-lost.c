@@ -115,6 +115,34 @@ static void test_actuator_new_unreadable_knob_keeps_its_original(void **state)
 	world_close(&world);
 }
 
+/* What could not be written is no part of what the host holds, whatever else is compacted. */
+static void test_actuator_new_after_a_compaction_writes_what_failed(void **state)
+{
+	char path[PATH_MAX], aside[PATH_MAX];
+	struct world world;
+
+	(void)state;
+	world_open(&world, 2);
+	assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_WEIGHT, 20, 0));
+	weight_path(&world, "cpu.weight", path);
+	weight_path(&world, "aside", aside);
+	assert_int_equal(rename(path, aside), 0);
+	assert_int_equal(symlink("aside", path), 0); /* ELOOP */
+	assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_WEIGHT, 30, 0));
+	assert_int_equal(world_see(&world, WORLD_A, KNOB_CPU_WEIGHT).status, KNOB_FAILED);
+	for (uint64_t i = 0, last = 0; world_stats(&world).journal_bytes >= last; i++) {
+		last = world_stats(&world).journal_bytes;
+		assert_ok(world_claim(&world, "one", WORLD_B, KNOB_CPU_WEIGHT, 20 + i % 2, 0));
+	}
+	world_stop(&world);
+	assert_int_equal(rename(aside, path), 0);
+	world_start(&world);
+	assert_knob(&world, "pods/a", "cpu.weight", "20");
+	assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_WEIGHT, 30, 0));
+	assert_knob(&world, "pods/a", "cpu.weight", "30");
+	world_close(&world);
+}
+
 static uint64_t now_usec(void)
 {
 	struct timespec now;
@@ -177,6 +205,7 @@ int main(void)
 		cmocka_unit_test(test_journal_append_after_an_aborted_compaction_is_written),
 		cmocka_unit_test(test_journal_with_an_unknown_record_is_compacted),
 		cmocka_unit_test(test_actuator_new_unreadable_knob_keeps_its_original),
+		cmocka_unit_test(test_actuator_new_after_a_compaction_writes_what_failed),
 		cmocka_unit_test(test_actuator_reconcile_first_look_comes_after_one_interval),
 		cmocka_unit_test(test_actuator_replaced_group_lowers_its_ancestors),
 	};

@@ -26,6 +26,29 @@ static int replay_read(const struct actuator *actuator, const struct holding *ho
 	return r < 0 ? r : knob_file_read(&file, text, size);
 }
 
+/* Of the value that the file holds. It is the one that was recorded, unless that one could not be
+ * written, or was on its way by another. */
+static uint64_t replay_number(const struct actuator *actuator, const struct holding *holding,
+			      uint64_t recorded, const char *text)
+{
+	cleanup_knob_file struct knob_file file = KNOB_FILE_NULL;
+	enum knob knob = (enum knob)holding->knob;
+	char base[KNOB_TEXT_MAX], meant[KNOB_TEXT_MAX];
+	int version = holding_version(actuator, holding);
+	struct knob_place place;
+	uint64_t held;
+
+	holding_place(actuator, holding, &place);
+	/* On v1 the period is in another file. */
+	if (knob != KNOB_CPU_QUOTA_USEC || knob_file_open(&place, false, &file) < 0 ||
+	    knob_read_current(file.dirfd, knob, version, base, sizeof(base)) < 0)
+		(void)snprintf(base, sizeof(base), "%s", text);
+	if (knob_format(knob, version, recorded, base, meant, sizeof(meant)) == 0 &&
+	    knob_same(knob, version, meant, text))
+		return recorded;
+	return knob_parse_in(file.dirfd, knob, version, text, &held) == 0 ? held : recorded;
+}
+
 static bool replay_is_gone(int error)
 {
 	return error == -ENOENT || error == -ESTALE || error == -ENODEV || error == -ENXIO ||
@@ -70,12 +93,14 @@ static int replay_judge(struct actuator *actuator, struct holding *holding,
 	if (record->next[0] &&
 	    ((record->flags & JOURNAL_LOCKED) || knob_same(knob, version, current, record->next))) {
 		holding_set_text(&holding->written, record->next);
+		holding->number = replay_number(actuator, holding, record->number, record->next);
 		return 0;
 	}
 	/* Made and not written to yet: its mark says that it is ours. */
 	if (resctrl_class_of(knob) >= 0 && strcmp(current, RESCTRL_ABSENT) != 0 &&
 	    strcmp(current, RESCTRL_FOREIGN) != 0) {
 		holding_set_text(&holding->written, current);
+		holding->number = replay_number(actuator, holding, record->number, current);
 		return 0;
 	}
 	/* Whoever claims it again has it completed. */
@@ -85,7 +110,9 @@ static int replay_judge(struct actuator *actuator, struct holding *holding,
 	}
 	if (record->previous[0] && knob_same(knob, version, current, record->previous)) {
 		holding_set_text(&holding->written, record->previous);
-		return knob_parse(knob, version, record->previous, &holding->number);
+		holding->number =
+			replay_number(actuator, holding, record->number, record->previous);
+		return 0;
 	}
 	if (record->flags & JOURNAL_LOCKED)
 		return 0;
