@@ -12,6 +12,7 @@
 #include "actuator/claim/internal.h"
 #include "actuator/process-list.h"
 #include "actuator/resctrl/resctrl.h"
+#include "parse.h"
 
 /* What the file holds, told by the record. */
 static int replay_read(const struct actuator *actuator, const struct holding *holding, char *text,
@@ -58,10 +59,15 @@ static bool replay_is_gone(int error)
 static int replay_processes(struct holding *holding, const struct journal_record *record)
 {
 	int r = record->original[0] ? process_knob_parse(holding->processes, record->original) : 0;
+	int64_t number;
 
+	if (r == 0)
+		r = parse_s64(record->next, &number);
 	if (r < 0)
 		return r;
-	holding->number = record->number;
+	holding->number = (uint64_t)number;
+	if (record->previous[0] && parse_s64(record->previous, &number) == 0)
+		process_knob_expect(holding->processes, (uint64_t)number);
 	holding_set_text(&holding->original, "per process");
 	holding_set_text(&holding->written, record->next);
 	return 0;
@@ -216,6 +222,11 @@ static void replay_record(void *data, struct journal *journal, const struct jour
 	holding->slot = *slot;
 	r = replay_judge(actuator, holding, record);
 	if (r < 0) {
+		/* Want of memory says nothing of what is there. */
+		if (r != -ENODATA && !replay_is_gone(r)) {
+			holding->slot = (struct journal_slot){ 0 };
+			replay_keep(actuator, record);
+		}
 		holding_kill(actuator, holding);
 		return;
 	}

@@ -23,7 +23,7 @@ struct restore_entry {
 	struct journal_slot slot;
 	enum knob knob;
 	uint32_t device;
-	uint64_t inode, number;
+	uint64_t inode;
 	bool was_locked;
 	char *path; /* and the texts behind it */
 	const char *original, *previous, *written;
@@ -66,7 +66,6 @@ static int restore_entry_init(struct restore_entry *entry, const struct journal_
 		.knob = (enum knob)record->knob,
 		.device = record->device,
 		.inode = record->inode,
-		.number = record->number,
 		.was_locked = record->flags & JOURNAL_LOCKED,
 		.path = copy,
 		.original = copy + offsets[1],
@@ -147,7 +146,6 @@ static int restore_entry_run(const struct sysroot *root, const struct hierarchy 
 		.original = entry->original,
 		.previous = entry->previous,
 		.written = entry->written,
-		.number = entry->number,
 		.was_locked = entry->was_locked,
 	};
 

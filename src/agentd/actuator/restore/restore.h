@@ -23,7 +23,6 @@ enum restore_result {
 struct restore_item {
 	struct knob_place place;
 	const char *original, *previous, *written; /* "" none */
-	uint64_t number;                           /* of a process knob */
 	struct process_knob *processes;            /* of a process knob, else NULL */
 	bool was_locked; /* the kernel has reset it when its lock went away */
 };
