@@ -73,7 +73,10 @@ static int replay_processes(struct holding *holding, const struct journal_record
 	return 0;
 }
 
-/* 0: we hold it; -ENODATA: nothing of ours is there; -errno. */
+#define REPLAY_ENDS 1
+
+/* 0: we hold it; REPLAY_ENDS: nothing of ours is there, but maybe below; -ENODATA: nothing of ours
+ * is there; -errno. */
 static int replay_judge(struct actuator *actuator, struct holding *holding,
 			const struct journal_record *record)
 {
@@ -122,6 +125,12 @@ static int replay_judge(struct actuator *actuator, struct holding *holding,
 	}
 	if (record->flags & JOURNAL_LOCKED)
 		return 0;
+	/* Groups that were made below meanwhile may have a copy of it still: it ends as others do.
+	 */
+	if (holding_is_nested(actuator, holding)) {
+		holding_set_text(&holding->written, record->next);
+		return REPLAY_ENDS;
+	}
 	if (!knob_same(knob, version, current, record->original))
 		actuator_tell(actuator, holding, "foreign", current,
 			      "left: changed while no daemon ran", 0);
@@ -234,7 +243,7 @@ static void replay_record(void *data, struct journal *journal, const struct jour
 	/* Whoever claims the same again has it written. */
 	if (!replay_is_part(holding, record))
 		holding->flags |= HOLDING_SETTLED;
-	if (!(record->flags & JOURNAL_INTERNAL) && holding->written)
+	if (r != REPLAY_ENDS && !(record->flags & JOURNAL_INTERNAL) && holding->written)
 		(void)replay_claim(actuator, holding, record);
 }
 

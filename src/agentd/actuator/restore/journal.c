@@ -189,25 +189,19 @@ static bool restore_has_record(void *data, const char *path)
 
 /* Groups that were made under a value of ours have no record, and a copy of it. */
 static void restore_copies(const struct sysroot *root, const struct hierarchy *hierarchy,
-			   const struct restore_list *list)
+			   const struct restore_list *list, const struct restore_entry *entry)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		const struct restore_entry *entry = &list->entries[i];
-		struct restore_keeper keeper = { .list = list, .knob = entry->knob };
-		struct cgroup group = { .path = entry->path };
-		struct knob_place place = {
-			.root = root, .hierarchy = hierarchy, .group = &group, .knob = entry->knob
-		};
+	struct restore_keeper keeper = { .list = list, .knob = entry->knob };
+	struct cgroup group = { .path = entry->path };
+	struct knob_place place = {
+		.root = root, .hierarchy = hierarchy, .group = &group, .knob = entry->knob
+	};
 
-		if (!(knob_table[entry->knob].flags & KNOB_NESTED) ||
-		    cgroup_path_check(entry->path) < 0)
-			continue;
-		group.inode[knob_table[entry->knob].controller] = entry->inode;
-		nested_restore_below(&place, entry->written, entry->original, restore_has_record,
-				     &keeper);
-		nested_restore_below(&place, entry->previous, entry->original, restore_has_record,
-				     &keeper);
-	}
+	if (!(knob_table[entry->knob].flags & KNOB_NESTED) || cgroup_path_check(entry->path) < 0)
+		return;
+	group.inode[knob_table[entry->knob].controller] = entry->inode;
+	nested_restore_below(&place, entry->written, entry->original, restore_has_record, &keeper);
+	nested_restore_below(&place, entry->previous, entry->original, restore_has_record, &keeper);
 }
 
 DEFINE_CLEANUP(struct journal *, journal_free);
@@ -237,6 +231,8 @@ int actuator_restore_journal(
 		struct restore_entry *entry = &list.entries[i];
 
 		r = restore_entry_run(root, hierarchy, entry);
+		/* While its record still tells of them. */
+		restore_copies(root, hierarchy, &list, entry);
 		if (r < 0)
 			failed++;
 		else
@@ -250,7 +246,6 @@ int actuator_restore_journal(
 			report(data, entry->path, name, r == RESTORE_FOREIGN ? RESTORE_NOTHING : r);
 		}
 	}
-	restore_copies(root, hierarchy, &list);
 	/* After the files: systemd writes them, and then they are put back as they are now. */
 	return failed + unit_pins_flush(list.pins, UNITS_FLUSH_USEC, report, data);
 }
