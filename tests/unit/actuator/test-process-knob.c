@@ -619,6 +619,25 @@ static void test_process_list_read_over_limit_gives_the_first(void **state)
 	assert_false(process_list_has(pids, count, fixture->children[1]));
 }
 
+/* No more fds, say: nobody may take that for the group's end. */
+static void test_process_list_identify_that_cannot_look_is_an_error(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t inode = fixture->group.inode[0];
+	char path[] = "pod", other[] = "other";
+	struct cgroup group = { .path = path };
+
+	assert_int_equal(renameat(fixture->fd, "pod", fixture->fd, "other"), 0);
+	assert_errno(process_list_identify(&fixture->hierarchy, &group, inode), ENOENT);
+	assert_int_equal(symlinkat("other", fixture->fd, "pod"), 0);
+	assert_errno(process_list_identify(&fixture->hierarchy, &group, inode), ENOTDIR);
+	assert_int_equal(unlinkat(fixture->fd, "pod", 0), 0);
+	group.path = other;
+	assert_errno(process_list_identify(&fixture->hierarchy, &group, inode + 1), ENOENT);
+	assert_ok(process_list_identify(&fixture->hierarchy, &group, inode));
+	assert_int_equal(renameat(fixture->fd, "other", fixture->fd, "pod"), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -644,6 +663,7 @@ int main(void)
 		TEST(test_process_knob_core_sched_group_shares_one_cookie),
 		TEST(test_process_knob_core_sched_not_built_is_an_error),
 		TEST(test_process_list_read_over_limit_gives_the_first),
+		TEST(test_process_list_identify_that_cannot_look_is_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -158,7 +158,10 @@ static int restore_entry_run(const struct sysroot *root, const struct hierarchy 
 
 		group.inode[row->controller] = 0;
 		/* In none: the group is gone, which is for process_knob_restore() to judge. */
-		if (process_list_identify(hierarchy, &group, entry->inode) < 0)
+		r = process_list_identify(hierarchy, &group, entry->inode);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		if (r < 0)
 			group.inode[row->controller] = entry->inode;
 		r = process_knob_new(root, hierarchy, &group, entry->knob, &processes);
 
