@@ -115,6 +115,47 @@ static void test_actuator_new_unreadable_knob_keeps_its_original(void **state)
 	world_close(&world);
 }
 
+static void append_weight(const struct world *world, struct journal *journal, const char *original)
+{
+	struct journal_record record = {
+		.knob = KNOB_CPU_WEIGHT,
+		.version = 2,
+		.path = "pods/a",
+		.original = original,
+		.next = "20",
+	};
+	struct journal_slot slot = { 0 };
+	char path[PATH_MAX];
+	struct stat st;
+
+	weight_path(world, "", path);
+	assert_ok(stat(path, &st));
+	record.inode = st.st_ino;
+	assert_ok(journal_append(journal, &record, &slot));
+}
+
+/* A record that could not be released, on a full file system, and a later one of the same knob. */
+static void test_restore_journal_of_two_records_the_later_counts(void **state)
+{
+	struct journal *journal;
+	struct world world;
+
+	(void)state;
+	world_open(&world, 2);
+	world_stop(&world);
+	assert_ok(journal_open(world.runtime_fd, NULL, NULL, NULL, &journal));
+	append_weight(&world, journal, "250");
+	append_weight(&world, journal, "300");
+	(void)journal_free(journal);
+	world_set(&world, "pods/a", "cpu.weight", "20");
+	assert_int_equal(actuator_restore_journal(&world.root, &world.hierarchy, world.runtime_fd,
+						  NULL, NULL),
+			 0);
+	assert_knob(&world, "pods/a", "cpu.weight", "300");
+	assert_int_equal(originals_in(&world).count, 0);
+	world_close(&world);
+}
+
 /* What could not be written is no part of what the host holds, whatever else is compacted. */
 static void test_actuator_new_after_a_compaction_writes_what_failed(void **state)
 {
@@ -205,6 +246,7 @@ int main(void)
 		cmocka_unit_test(test_journal_append_after_an_aborted_compaction_is_written),
 		cmocka_unit_test(test_journal_with_an_unknown_record_is_compacted),
 		cmocka_unit_test(test_actuator_new_unreadable_knob_keeps_its_original),
+		cmocka_unit_test(test_restore_journal_of_two_records_the_later_counts),
 		cmocka_unit_test(test_actuator_new_after_a_compaction_writes_what_failed),
 		cmocka_unit_test(test_actuator_reconcile_first_look_comes_after_one_interval),
 		cmocka_unit_test(test_actuator_replaced_group_lowers_its_ancestors),

@@ -120,6 +120,41 @@ static void test_restart_same_claim_sets_nothing(void **state)
 	rig_close(&rig);
 }
 
+static void append_again(void *data, struct journal *journal, const struct journal_record *record,
+			 const struct journal_slot *slot)
+{
+	struct journal_slot again = { 0 };
+	unsigned int *units = data;
+
+	(void)slot;
+	if (record->knob < JOURNAL_UNIT)
+		return;
+	(*units)++;
+	assert_ok(journal_append(journal, record, &again));
+}
+
+/* A record that could not be released, on a full file system, and a later one of the same. */
+static void test_restart_of_two_records_the_later_counts(void **state)
+{
+	struct journal *journal;
+	unsigned int units = 0;
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	rig_claim(&rig, KNOB_CPU_IDLE, 1);
+	rig_run(&rig);
+	crash(&rig);
+	assert_ok(journal_open(rig.world.runtime_fd, NULL, append_again, &units, &journal));
+	(void)journal_free(journal);
+	assert_int_equal(units, 1);
+	world_start(&rig.world);
+	assert_int_equal(actuator_restore_all(rig.world.actuator, false), 0);
+	assert_int_equal(rig_unit(&rig)->weight, BATCH_WANTS);
+	assert_int_equal(world_stats(&rig.world).journal_bytes, 0);
+	rig_close(&rig);
+}
+
 static void test_restart_what_nobody_claims_is_undone(void **state)
 {
 	struct rig rig;
@@ -324,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_restore_journal_without_an_answer_is_kept_for_later),
 		cmocka_unit_test(test_restore_all_mute_systemd_leaves_a_record),
 		cmocka_unit_test(test_restart_same_claim_sets_nothing),
+		cmocka_unit_test(test_restart_of_two_records_the_later_counts),
 		cmocka_unit_test(test_restart_what_nobody_claims_is_undone),
 		cmocka_unit_test(test_restart_dry_undoes_it),
 		cmocka_unit_test(test_restart_unit_that_is_gone_is_forgotten),

@@ -15,6 +15,7 @@
 #include "actuator/restore/restore.h"
 #include "actuator/unit/pin.h"
 #include "cleanup.h"
+#include "hashmap.h"
 #include "macro.h"
 
 #define UNITS_FLUSH_USEC (10 * USEC_PER_SEC)
@@ -32,6 +33,7 @@ struct restore_entry {
 struct restore_list {
 	struct restore_entry *entries;
 	size_t count, capacity;
+	struct hashmap by_place; /* to entries, plus one */
 	int error;
 	struct unit_pins *pins;
 };
@@ -41,6 +43,7 @@ static void restore_list_done(struct restore_list *list)
 	for (size_t i = 0; i < list->count; i++)
 		free(list->entries[i].path);
 	free(list->entries);
+	hashmap_done(&list->by_place);
 	list->pins = unit_pins_free(list->pins);
 }
 
@@ -75,7 +78,62 @@ static int restore_entry_init(struct restore_entry *entry, const struct journal_
 	return 0;
 }
 
+static uint64_t restore_place(const struct journal_record *record)
+{
+	uint64_t path = hash_bytes(record->path, strlen(record->path));
+
+	return path ^ ((uint64_t)record->knob << 32 | record->device);
+}
+
+/* One of the same knob that could not be released, on a full file system: the later one counts. */
+static bool restore_list_replace(struct restore_list *list, struct journal *journal,
+				 const struct journal_record *record,
+				 const struct journal_slot *slot)
+{
+	uint64_t place = restore_place(record);
+	uintptr_t index = (uintptr_t)hashmap_get_u64(&list->by_place, place);
+	struct restore_entry *entry = index ? &list->entries[index - 1] : NULL, later;
+
+	if (!entry || entry->knob != (enum knob)record->knob || entry->device != record->device ||
+	    entry->inode != record->inode || strcmp(entry->path, record->path) != 0)
+		return false;
+	if (restore_entry_init(&later, record, slot) < 0) {
+		list->error = -ENOMEM;
+		return true;
+	}
+	(void)journal_release(journal, &entry->slot);
+	free(entry->path);
+	*entry = later;
+	return true;
+}
+
 ANALYZER_LEAK_IGNORE_BEGIN
+static void restore_list_append(struct restore_list *list, const struct journal_record *record,
+				const struct journal_slot *slot)
+{
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity ? list->capacity * 2 : 64;
+		void *grown = reallocarray(list->entries, capacity, sizeof(*list->entries));
+
+		if (!grown) {
+			list->error = -ENOMEM;
+			return;
+		}
+		list->entries = grown;
+		list->capacity = capacity;
+	}
+	if (restore_entry_init(&list->entries[list->count], record, slot) < 0) {
+		list->error = -ENOMEM;
+		return;
+	}
+	list->count++;
+	/* Another group that was there before is not this one. */
+	(void)hashmap_remove_u64(&list->by_place, restore_place(record));
+	if (hashmap_put_u64(&list->by_place, restore_place(record), (void *)list->count) < 0)
+		list->error = -ENOMEM;
+}
+ANALYZER_LEAK_IGNORE_END
+
 static void restore_list_add(void *data, struct journal *journal,
 			     const struct journal_record *record, const struct journal_slot *slot)
 {
@@ -89,23 +147,9 @@ static void restore_list_add(void *data, struct journal *journal,
 		list->error = list->error ? list->error : -EOPNOTSUPP;
 		return;
 	}
-	if (list->count == list->capacity) {
-		size_t capacity = list->capacity ? list->capacity * 2 : 64;
-		void *grown = reallocarray(list->entries, capacity, sizeof(*list->entries));
-
-		if (!grown) {
-			list->error = -ENOMEM;
-			return;
-		}
-		list->entries = grown;
-		list->capacity = capacity;
-	}
-	if (restore_entry_init(&list->entries[list->count], record, slot) < 0)
-		list->error = -ENOMEM;
-	else
-		list->count++;
+	if (!restore_list_replace(list, journal, record, slot))
+		restore_list_append(list, record, slot);
 }
-ANALYZER_LEAK_IGNORE_END
 
 static int restore_entry_compare(const void *a, const void *b)
 {
@@ -224,8 +268,6 @@ int actuator_restore_journal(
 	if (r < 0)
 		return r;
 	unit_pins_set_journal(list.pins, journal);
-	if (list.error == -ENOMEM)
-		return list.error;
 	if (list.error)
 		failed++;
 	if (list.count > 0)

@@ -359,6 +359,8 @@ int unit_pins_replay(struct unit_pins *pins, const struct journal_record *record
 		if (r < 0)
 			return r;
 	}
+	/* One that could not be released, on a full file system: the later one counts. */
+	(void)journal_release(pins->journal, &unit->pin[property].slot);
 	pin.slot = *slot;
 	/* What became of it, only systemd knows. */
 	pin.pinned = pin.stale = true;
