@@ -277,9 +277,10 @@ int actuator_replay(struct actuator *actuator)
 		return -EIO;
 	}
 	if (found.bad)
-		log_error("'%s' was damaged; it is kept as '%s', and what could be read of it is "
-			  "in use",
-			  JOURNAL_NAME, JOURNAL_NAME_BAD);
+		log_error("'%s' was damaged; %s, and what could be read of it is in use",
+			  JOURNAL_NAME,
+			  found.aside ? "it is kept as '" JOURNAL_NAME_BAD "'"
+				      : "there is no room for another one");
 	unit_pins_set_journal(actuator->pins, actuator->journal);
 	replay_link(actuator);
 	list_foreach (holding, &actuator->holdings, list) {

@@ -125,13 +125,19 @@ static int journal_set_aside(struct journal *journal, const struct journal_scan 
 	return 0;
 }
 
-static int journal_take_over(struct journal *journal, const struct journal_scan *scan,
-			     size_t file_size)
+static int journal_take_over(struct journal *journal, struct journal_scan *scan, size_t file_size)
 {
-	if (scan->found.bad)
-		return journal_set_aside(journal, scan);
+	if (scan->found.bad) {
+		int r = journal_set_aside(journal, scan);
+
+		scan->found.aside = r == 0;
+		/* The file system is full: each record stands for itself, whatever is between. */
+		if (r != -ENOSPC || file_size == 0)
+			return r;
+		(void)unlinkat(journal->runtime_fd, JOURNAL_NAME_NEW, 0);
+	}
 	journal->size = file_size;
-	if (scan->found.torn) {
+	if (scan->found.torn && !scan->found.bad) {
 		if (ftruncate(journal->fd, (off_t)scan->end) < 0)
 			return -errno;
 		journal->size = scan->end;

@@ -52,12 +52,14 @@ struct journal;
 
 /* What was found when the journal was opened. */
 struct journal_found {
-	bool torn; /* the last record was incomplete */
-	bool bad;  /* something else than records was in it; what could be read was */
+	bool torn;  /* the last record was incomplete */
+	bool bad;   /* something else than records was in it; what could be read was */
+	bool aside; /* the bad one is kept as JOURNAL_NAME_BAD; else there was no room for that */
 };
 
 /* Open or create. Calls fn for each live record, the last of each id, oldest id first; fn may be
- * NULL, and may append and release. A bad one is set aside as knobs.journal.bad. 0 or -errno. */
+ * NULL, and may append and release. A bad one is set aside as knobs.journal.bad, if there is room.
+ * 0 or -errno. */
 int journal_open(int runtime_fd, struct journal_found *ret_found,
 		 void (*fn)(void *data, struct journal *journal,
 			    const struct journal_record *record, const struct journal_slot *slot),
