@@ -294,14 +294,34 @@ static void step_or_die(const char *step)
 static void day(struct rig *rig)
 {
 	actuator_failpoint = step_or_die;
+	/* One that has no property, and is written over with those that have. */
+	rig_claim(rig, KNOB_CPU_QUOTA_USEC, 12345);
 	rig_claim(rig, KNOB_CPU_WEIGHT, 20);
 	rig_run(rig);
 	rig_claim(rig, KNOB_CPU_IDLE, 1);
 	rig_run(rig);
 	rig_unclaim(rig, KNOB_CPU_IDLE);
 	rig_run(rig);
+	rig_unclaim(rig, KNOB_CPU_WEIGHT);
+	rig_run(rig);
+	rig_claim(rig, KNOB_CPU_WEIGHT, 20);
+	rig_run(rig);
 	(void)actuator_restore_all(rig->world.actuator, false);
 	actuator_failpoint = NULL;
+}
+
+static void assert_untouched(struct rig *rig, unsigned int step, const char *how)
+{
+	const char *weight = world_get(&rig->world, BATCH, "cpu.weight");
+	const char *idle = world_get(&rig->world, BATCH, "cpu.idle");
+	const char *quota = world_get(&rig->world, BATCH, "cpu.max");
+
+	if (rig_unit(rig)->weight != BATCH_WANTS || rig_unit(rig)->quota != UNSET ||
+	    strcmp(weight, "250") != 0 || strcmp(idle, "0") != 0 ||
+	    strcmp(quota, "max 100000") != 0)
+		fail_msg("%s after a kill at step %u: CPUWeight %llu, cpu.weight %s, idle %s, "
+			 "cpu.max %s",
+			 how, step, (unsigned long long)rig_unit(rig)->weight, weight, idle, quota);
 }
 
 static void child_dies_at(struct rig *rig, unsigned int step)
@@ -341,13 +361,40 @@ static void test_killed_at_every_step_everything_comes_back(void **state)
 		/* A start takes longer than what the bus still holds of the dead one. */
 		(void)usleep(20000);
 		assert_int_equal(restore(&rig, &reported), 0);
-		if (rig_unit(&rig)->weight != BATCH_WANTS ||
-		    strcmp(world_get(&rig.world, BATCH, "cpu.weight"), "250") != 0 ||
+		assert_untouched(&rig, step, "restored");
+	}
+	rig_close(&rig);
+}
+
+static void test_killed_at_every_step_gives_what_is_claimed_again(void **state)
+{
+	unsigned int steps;
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	steps_left = steps_seen = 0;
+	day(&rig);
+	steps = steps_seen;
+	world_stop(&rig.world);
+	for (unsigned int step = 1; step <= steps; step++) {
+		child_dies_at(&rig, step);
+		(void)usleep(20000);
+		world_start(&rig.world);
+		rig_claim(&rig, KNOB_CPU_WEIGHT, 20);
+		rig_claim(&rig, KNOB_CPU_QUOTA_USEC, 12345);
+		actuator_drop_owner(rig.world.actuator, "previous run");
+		rig_run(&rig);
+		if (rig_unit(&rig)->weight != 20 ||
+		    strcmp(world_get(&rig.world, BATCH, "cpu.weight"), "20") != 0 ||
 		    strcmp(world_get(&rig.world, BATCH, "cpu.idle"), "0") != 0)
 			fail_msg("killed at step %u of %u: CPUWeight %llu, cpu.weight %s, idle %s",
 				 step, steps, (unsigned long long)rig_unit(&rig)->weight,
 				 world_get(&rig.world, BATCH, "cpu.weight"),
 				 world_get(&rig.world, BATCH, "cpu.idle"));
+		assert_int_equal(actuator_restore_all(rig.world.actuator, false), 0);
+		world_stop(&rig.world);
+		assert_untouched(&rig, step, "stopped");
 	}
 	rig_close(&rig);
 }
@@ -366,6 +413,7 @@ int main(void)
 		cmocka_unit_test(test_journal_records_of_units_are_beyond_the_knobs),
 		cmocka_unit_test(test_journal_record_that_lies_is_left),
 		cmocka_unit_test(test_killed_at_every_step_everything_comes_back),
+		cmocka_unit_test(test_killed_at_every_step_gives_what_is_claimed_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -325,6 +325,66 @@ static void test_pin_full_journal_is_undone_at_the_end(void **state)
 	rig_close(&rig);
 }
 
+static struct rig *meanwhile_rig;
+static uint64_t meanwhile_quota;
+
+/* Once, when what the files hold was read and systemd is about to be told. */
+static void meanwhile(const char *step)
+{
+	struct rig *rig = meanwhile_rig;
+
+	if (!rig || strcmp(step, "unit-property-set") != 0)
+		return;
+	meanwhile_rig = NULL;
+	if (meanwhile_quota)
+		rig_claim(rig, KNOB_CPU_QUOTA_USEC, meanwhile_quota);
+	else
+		rig_unclaim(rig, KNOB_CPU_QUOTA_USEC);
+}
+
+static void changed_meanwhile(uint64_t quota, bool undo, const char *expected)
+{
+	struct rig rig;
+
+	rig_open_or_skip(&rig, 2);
+	rig_claim(&rig, KNOB_CPU_QUOTA_USEC, 12345);
+	rig_claim(&rig, KNOB_CPU_WEIGHT, 20);
+	rig_run(&rig);
+	meanwhile_rig = &rig;
+	meanwhile_quota = quota;
+	actuator_failpoint = meanwhile;
+	if (undo)
+		rig_unclaim(&rig, KNOB_CPU_WEIGHT);
+	else
+		rig_claim(&rig, KNOB_CPU_WEIGHT, 30);
+	rig_run(&rig);
+	actuator_failpoint = NULL;
+	assert_null(meanwhile_rig);
+	assert_int_equal(rig_unit(&rig)->weight, undo ? BATCH_WANTS : 30);
+	assert_knob(&rig.world, BATCH, "cpu.max", expected);
+	assert_int_equal(world_stats(&rig.world).foreign_writes, 0);
+	assert_int_equal(actuator_restore_all(rig.world.actuator, false), 0);
+	assert_knob(&rig.world, BATCH, "cpu.max", "max 100000");
+	assert_knob(&rig.world, BATCH, "cpu.weight", "250");
+	rig_close(&rig);
+}
+
+/* systemd writes all of the unit's knobs: what is put back after is what we wrote last, and not
+ * what was there when systemd was told. */
+static void test_pin_knob_changed_meanwhile_keeps_the_new_value(void **state)
+{
+	(void)state;
+	changed_meanwhile(23456, false, "23456 100000");
+	changed_meanwhile(23456, true, "23456 100000");
+}
+
+static void test_pin_knob_put_back_meanwhile_stays_so(void **state)
+{
+	(void)state;
+	changed_meanwhile(0, false, "max 100000");
+	changed_meanwhile(0, true, "max 100000");
+}
+
 static void test_pin_no_systemd_asks_nobody(void **state)
 {
 	char path[PATH_MAX];
@@ -527,6 +587,8 @@ int main(void)
 		cmocka_unit_test(test_pin_change_that_failed_is_tried_again),
 		cmocka_unit_test(test_pin_changes_that_failed_leave_it_ours),
 		cmocka_unit_test(test_pin_full_journal_is_undone_at_the_end),
+		cmocka_unit_test(test_pin_knob_changed_meanwhile_keeps_the_new_value),
+		cmocka_unit_test(test_pin_knob_put_back_meanwhile_stays_so),
 		cmocka_unit_test(test_pin_no_systemd_asks_nobody),
 		cmocka_unit_test(test_pin_what_is_no_unit_is_asked_for_once),
 		cmocka_unit_test(test_pin_unit_of_another_group_is_left_alone),

@@ -88,6 +88,10 @@ int holding_release(struct actuator *actuator, struct holding *holding)
 		r = restore_knob(&item);
 	if (r < 0)
 		return release_fail(actuator, holding, r);
+	/* systemd may have written over it before, or be about to. */
+	if (holding->original && holding->written)
+		unit_pins_wrote(actuator->pins, holding->group->cgroup.path,
+				(enum knob)holding->knob, holding->written, holding->original);
 	release_end(actuator, holding, r);
 	return 0;
 }

@@ -266,16 +266,22 @@ static void replay_link(struct actuator *actuator)
 
 int actuator_replay(struct actuator *actuator)
 {
-	struct journal_found found = { 0 };
+	const struct actuator_context *context = &actuator->context;
+	struct journal_found before = { 0 }, found = { 0 };
 	struct holding *holding;
-	int r = journal_open(actuator->context.runtime_fd, &found, replay_record, actuator,
-			     &actuator->journal);
+	int r;
+
+	restore_unit_files(context->root, context->hierarchy, context->runtime_fd, &before);
+	r = journal_open(actuator->context.runtime_fd, &found, replay_record, actuator,
+			 &actuator->journal);
 
 	if (r < 0) {
 		actuator->journal = NULL;
 		log_error("cannot use the journal '%s': %s", JOURNAL_NAME, strerror(-r));
 		return -EIO;
 	}
+	if (before.bad)
+		found = before;
 	if (found.bad)
 		log_error("'%s' was damaged; %s, and what could be read of it is in use",
 			  JOURNAL_NAME,
@@ -291,6 +297,8 @@ int actuator_replay(struct actuator *actuator)
 			process_look_soon(actuator, holding);
 		else
 			drift_watch(actuator, holding);
+		/* It may have been written, and systemd not told. */
+		actuator_unit_look(actuator, holding->group);
 		/* Shadows, their lock there or gone, and sums of nothing. */
 		if (actuator_writes(actuator) &&
 		    (!holding_is_claimed(holding) || (holding->flags & HOLDING_WAS_LOCKED))) {

@@ -251,7 +251,50 @@ static void restore_copies(const struct sysroot *root, const struct hierarchy *h
 	nested_restore_below(&place, entry->previous, entry->original, restore_has_record, &keeper);
 }
 
+/* Not put back yet. */
+static bool restore_holds(void *data, const char *path, enum knob knob)
+{
+	const struct restore_list *list = data;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (list->entries[i].knob == knob && list->entries[i].slot.id != 0 &&
+		    strcmp(list->entries[i].path, path) == 0)
+			return true;
+	return false;
+}
+
 DEFINE_CLEANUP(struct journal *, journal_free);
+
+static int restore_list_open(struct restore_list *list, const struct sysroot *root,
+			     const struct hierarchy *hierarchy, int runtime_fd,
+			     struct journal_found *ret_found, struct journal **ret_journal)
+{
+	const struct unit_pins_context pins = {
+		.root = root,
+		.hierarchy = hierarchy,
+		.holds = restore_holds,
+		.data = list,
+	};
+	int r = unit_pins_new(&pins, &list->pins);
+
+	if (r == 0)
+		r = journal_open(runtime_fd, ret_found, restore_list_add, list, ret_journal);
+	if (r < 0)
+		return r;
+	unit_pins_set_journal(list->pins, *ret_journal);
+	/* Only then do they hold what the records tell of. */
+	unit_pins_put_back(list->pins);
+	return 0;
+}
+
+void restore_unit_files(const struct sysroot *root, const struct hierarchy *hierarchy,
+			int runtime_fd, struct journal_found *ret_found)
+{
+	CLEANUP(journal_freep) struct journal *journal = NULL;
+	CLEANUP(restore_list_done) struct restore_list list = { 0 };
+
+	(void)restore_list_open(&list, root, hierarchy, runtime_fd, ret_found, &journal);
+}
 
 int actuator_restore_journal(
 	const struct sysroot *root, const struct hierarchy *hierarchy, int runtime_fd,
@@ -259,15 +302,11 @@ int actuator_restore_journal(
 {
 	CLEANUP(journal_freep) struct journal *journal = NULL;
 	CLEANUP(restore_list_done) struct restore_list list = { 0 };
-	const struct unit_pins_context pins = { .root = root, .hierarchy = hierarchy };
 	int failed = 0;
-	int r = unit_pins_new(&pins, &list.pins);
+	int r = restore_list_open(&list, root, hierarchy, runtime_fd, NULL, &journal);
 
-	if (r == 0)
-		r = journal_open(runtime_fd, NULL, restore_list_add, &list, &journal);
 	if (r < 0)
 		return r;
-	unit_pins_set_journal(list.pins, journal);
 	if (list.error)
 		failed++;
 	if (list.count > 0)
@@ -278,10 +317,13 @@ int actuator_restore_journal(
 		r = restore_entry_run(root, hierarchy, entry);
 		/* While its record still tells of them. */
 		restore_copies(root, hierarchy, &list, entry);
-		if (r < 0)
+		if (r < 0) {
 			failed++;
-		else
+		} else {
+			unit_pins_wrote(list.pins, entry->path, entry->knob, entry->written,
+					entry->original);
 			(void)journal_release(journal, &entry->slot);
+		}
 		if (r == RESTORE_REFUSED)
 			r = -EINVAL;
 		if (report) {

@@ -40,6 +40,15 @@ struct restore_order {
 	const char *path, *original, *written; /* "" none */
 };
 
+struct hierarchy;
+struct journal_found;
+struct sysroot;
+
+/* The first thing of a daemon that starts, before it looks at any knob: what systemd was writing
+ * over when the run before was killed. */
+void restore_unit_files(const struct sysroot *root, const struct hierarchy *hierarchy,
+			int runtime_fd, struct journal_found *ret_found);
+
 /* In which order two knobs of groups are put back: locks before what they lock, parents first
  * where the kernel propagates down, children first where ancestors hold sums. Where a child may not
  * have more than its parent, all that is lowered comes first, children first, then all that is

@@ -81,6 +81,8 @@ void unit_start(struct unit *unit);
 
 /* unit/record.c */
 int unit_record(struct unit *unit, enum unit_property property);
+/* The texts of the files are part of the record. */
+bool unit_records_files(const struct unit *unit, enum unit_property property);
 void unit_forget(struct unit *unit, enum unit_property property);
 int unit_record_read(const struct journal_record *record, struct unit_pin *ret, char **ret_files);
 

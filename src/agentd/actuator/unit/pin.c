@@ -369,6 +369,7 @@ int unit_pins_replay(struct unit_pins *pins, const struct journal_record *record
 		free(unit->files);
 		unit->files = TAKE_PTR(files);
 		unit->files_of_run_before = true;
+		unit->property = (enum unit_property)property;
 	}
 	unit_queue(unit);
 	return 0;

@@ -20,14 +20,20 @@ struct record_texts {
 	char previous[24], next[24];
 };
 
+bool unit_records_files(const struct unit *unit, enum unit_property property)
+{
+	return unit->files && unit->property == property &&
+	       (unit->files_of_run_before || (unit->undo && unit->step != UNIT_STILL));
+}
+
 static void record_fill(const struct unit *unit, enum unit_property property,
 			struct record_texts *texts, struct journal_record *ret)
 {
 	const struct unit_pin *pin = &unit->pin[property];
-	bool files = unit->undo && unit->step != UNIT_STILL && unit->property == property;
+	bool files = unit_records_files(unit, property);
 
 	strbuf_addf(&texts->original, "%" PRIu64 "%s%s", pin->original, files ? " " : "",
-		    files && unit->files ? unit->files : "");
+		    files ? unit->files : "");
 	(void)snprintf(texts->previous, sizeof(texts->previous), "%" PRIu64, pin->before);
 	(void)snprintf(texts->next, sizeof(texts->next), "%" PRIu64, pin->value);
 	*ret = (struct journal_record){
