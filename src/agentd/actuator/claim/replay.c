@@ -59,7 +59,7 @@ static bool replay_is_gone(int error)
 static int replay_processes(struct holding *holding, const struct journal_record *record)
 {
 	int r = record->original[0] ? process_knob_parse(holding->processes, record->original) : 0;
-	int64_t number;
+	int64_t number = 0;
 
 	if (r == 0)
 		r = parse_s64(record->next, &number);

@@ -74,7 +74,7 @@ static bool restore_is_ours(const struct restore_item *item, int version, const 
 
 static int restore_processes(const struct restore_item *item)
 {
-	int64_t written, previous;
+	int64_t written = 0, previous = 0;
 	int r = parse_s64(item->written, &written);
 
 	if (r < 0)
