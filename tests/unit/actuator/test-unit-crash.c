@@ -2,6 +2,7 @@
 /* What a daemon that is gone left in systemd, and how it comes back. */
 #include "actuator/unit/property.h"
 #include "berth-test.h"
+#include "monotonic.h"
 #include "unit-world.h"
 
 struct reported {
@@ -281,6 +282,52 @@ static void test_journal_record_that_lies_is_left(void **state)
 	rig_close(&rig);
 }
 
+/* Left of an undoing that systemd never answered: the texts of then, and a group that others have
+ * had since. */
+static void restore_texts(uint32_t seconds, const char *expected)
+{
+	struct journal_record record = {
+		.knob = JOURNAL_UNIT + UNIT_CPU_WEIGHT,
+		.version = seconds,
+		.path = BATCH,
+		.original = "77 cpu.quota=50000 100000;",
+		.previous = "77",
+		.next = "20",
+		.owner = "batch.slice",
+	};
+	struct journal_slot slot = { 0 };
+	struct journal *journal = NULL;
+	struct reported reported;
+	char path[PATH_MAX];
+	struct stat st;
+	struct rig rig;
+
+	rig_open_or_skip(&rig, 2);
+	world_stop(&rig.world);
+	world_path(&rig.world, BATCH, "", path, sizeof(path));
+	assert_ok(stat(path, &st));
+	record.inode = st.st_ino;
+	assert_ok(journal_open(rig.world.runtime_fd, NULL, NULL, NULL, &journal));
+	assert_ok(journal_append(journal, &record, &slot));
+	(void)journal_free(journal);
+	world_set(&rig.world, BATCH, "cpu.max", "30000 100000");
+	rig_unit(&rig)->weight = 20;
+	assert_int_equal(restore(&rig, &reported), 0);
+	assert_int_equal(rig_unit(&rig)->weight, BATCH_WANTS);
+	assert_knob(&rig.world, BATCH, "cpu.max", expected);
+	rig_close(&rig);
+}
+
+static void test_restore_journal_old_texts_of_files_are_not_put_back(void **state)
+{
+	(void)state;
+	restore_texts((uint32_t)(monotonic_usec() / USEC_PER_SEC) + 1, "50000 100000");
+	/* Of a version that did not say when. */
+	restore_texts(0, "50000 100000");
+	/* Older than can be. */
+	restore_texts(UINT32_MAX, "30000 100000");
+}
+
 static unsigned int steps_left, steps_seen;
 
 static void step_or_die(const char *step)
@@ -412,6 +459,7 @@ int main(void)
 		cmocka_unit_test(test_restart_unit_that_is_gone_is_forgotten),
 		cmocka_unit_test(test_journal_records_of_units_are_beyond_the_knobs),
 		cmocka_unit_test(test_journal_record_that_lies_is_left),
+		cmocka_unit_test(test_restore_journal_old_texts_of_files_are_not_put_back),
 		cmocka_unit_test(test_killed_at_every_step_everything_comes_back),
 		cmocka_unit_test(test_killed_at_every_step_gives_what_is_claimed_again),
 	};

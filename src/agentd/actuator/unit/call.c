@@ -14,6 +14,7 @@
 #include "limit.h"
 #include "log.h"
 #include "macro.h"
+#include "monotonic.h"
 
 #define SYSTEMD_NAME    "org.freedesktop.systemd1"
 #define SYSTEMD_PATH    "/org/freedesktop/systemd1"
@@ -192,10 +193,8 @@ static void unit_set(struct unit *unit, uint64_t now, bool renewed)
 	int r;
 
 	unit->step = UNIT_SETTING;
-	if (!unit->undo || !unit->files_of_run_before || renewed) {
-		free(unit->files);
-		unit->files = renewed ? NULL : unit_files_read(unit->pins, unit->path);
-	}
+	free(unit->files);
+	unit->files = renewed ? NULL : unit_files_read(unit->pins, unit->path);
 	unit->files_of_run_before = false;
 	if (!unit->undo) {
 		pin->inode = unit_files_inode(unit->pins, unit->path, unit->property);
@@ -235,8 +234,9 @@ static void unit_judge(struct unit *unit, uint64_t now)
 		}
 		if (now != pin->original)
 			unit_tell(unit, now, "left: somebody else set it", 0);
-		/* It may have been killed between systemd's write and the look back. */
-		if (unit->files_of_run_before && !renewed)
+		/* A systemd that hung may have written only now what the run before told it. */
+		if (unit->files_of_run_before && !renewed &&
+		    monotonic_usec() < unit->files_until_usec)
 			unit_files_put_back(unit);
 		unit_forget(unit, unit->property);
 		unit_finish(unit, true);

@@ -46,7 +46,8 @@ struct unit {
 	sd_bus_slot *call;
 	char *files; /* what the knobs' files held before systemd wrote */
 	bool files_of_run_before;
-	char path[]; /* and the name behind it */
+	uint64_t files_until_usec; /* of the run before: then they say nothing any more */
+	char path[];               /* and the name behind it */
 };
 
 struct unit_pins {

@@ -14,6 +14,7 @@
 #include "cleanup.h"
 #include "limit.h"
 #include "macro.h"
+#include "monotonic.h"
 
 DEFINE_CLEANUP(struct unit_pins *, unit_pins_free);
 
@@ -369,6 +370,7 @@ int unit_pins_replay(struct unit_pins *pins, const struct journal_record *record
 		free(unit->files);
 		unit->files = TAKE_PTR(files);
 		unit->files_of_run_before = true;
+		unit->files_until_usec = monotonic_usec() + LIMIT_UNIT_FILES_SEC * USEC_PER_SEC;
 		unit->property = (enum unit_property)property;
 	}
 	unit_queue(unit);

@@ -11,7 +11,9 @@
 #include <string.h>
 
 #include "actuator/unit/pin-internal.h"
+#include "limit.h"
 #include "macro.h"
+#include "monotonic.h"
 #include "parse.h"
 #include "strbuf.h"
 
@@ -19,6 +21,12 @@ struct record_texts {
 	struct strbuf original;
 	char previous[24], next[24];
 };
+
+/* For the version of a record that has files' texts; 0 in those of versions of Berth without. */
+static uint32_t record_seconds(void)
+{
+	return (uint32_t)(monotonic_usec() / USEC_PER_SEC) + 1;
+}
 
 bool unit_records_files(const struct unit *unit, enum unit_property property)
 {
@@ -40,6 +48,7 @@ static void record_fill(const struct unit *unit, enum unit_property property,
 		.knob = JOURNAL_UNIT + (uint32_t)property,
 		.number = pin->value,
 		.inode = pin->inode,
+		.version = files ? record_seconds() : 0,
 		.path = unit->path,
 		.original = strbuf_text(&texts->original),
 		.previous = texts->previous,
@@ -117,7 +126,9 @@ int unit_record_read(const struct journal_record *record, struct unit_pin *ret, 
 		r = parse_u64(record->next, &pin.value);
 	if (r < 0)
 		return -EINVAL;
-	if (blank) {
+	/* Older ones may be others' to change since: nobody was there who would know. */
+	if (blank &&
+	    (record->version == 0 || record_seconds() - record->version <= LIMIT_UNIT_FILES_SEC)) {
 		files = strdup(blank + 1);
 		if (!files)
 			return -ENOMEM;
