@@ -325,6 +325,45 @@ static void test_pin_full_journal_is_undone_at_the_end(void **state)
 	rig_close(&rig);
 }
 
+/* It did as it was told after all: what it wrote over in passing is put back with the next answer.
+ */
+static void test_pin_systemd_that_is_late_takes_no_text_of_others(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	world_set(&rig.world, BATCH, "cpu.max", "12500 100000");
+	rig.manager.state->late = true;
+	rig_claim(&rig, KNOB_CPU_WEIGHT, 20);
+	rig_run(&rig);
+	rig.manager.state->late = false;
+	actuator_reconcile(rig.world.actuator);
+	rig_run(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, 20);
+	assert_knob(&rig.world, BATCH, "cpu.max", "12500 100000");
+	rig.manager.state->late = true;
+	rig_unclaim(&rig, KNOB_CPU_WEIGHT);
+	rig_run(&rig);
+	/* Wanted again: that it was set once says nothing. */
+	rig_claim(&rig, KNOB_CPU_WEIGHT, 20);
+	rig.manager.state->late = false;
+	actuator_reconcile(rig.world.actuator);
+	rig_run(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, 20);
+	rig.manager.state->late = true;
+	rig_unclaim(&rig, KNOB_CPU_WEIGHT);
+	rig_run(&rig);
+	rig.manager.state->late = false;
+	actuator_reconcile(rig.world.actuator);
+	rig_run(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, BATCH_WANTS);
+	assert_knob(&rig.world, BATCH, "cpu.weight", "250");
+	assert_knob(&rig.world, BATCH, "cpu.max", "12500 100000");
+	assert_int_equal(world_stats(&rig.world).journal_bytes, 0);
+	rig_close(&rig);
+}
+
 static struct rig *meanwhile_rig;
 static uint64_t meanwhile_quota;
 
@@ -587,6 +626,7 @@ int main(void)
 		cmocka_unit_test(test_pin_change_that_failed_is_tried_again),
 		cmocka_unit_test(test_pin_changes_that_failed_leave_it_ours),
 		cmocka_unit_test(test_pin_full_journal_is_undone_at_the_end),
+		cmocka_unit_test(test_pin_systemd_that_is_late_takes_no_text_of_others),
 		cmocka_unit_test(test_pin_knob_changed_meanwhile_keeps_the_new_value),
 		cmocka_unit_test(test_pin_knob_put_back_meanwhile_stays_so),
 		cmocka_unit_test(test_pin_no_systemd_asks_nobody),

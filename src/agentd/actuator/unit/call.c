@@ -14,7 +14,6 @@
 #include "limit.h"
 #include "log.h"
 #include "macro.h"
-#include "monotonic.h"
 
 #define SYSTEMD_NAME    "org.freedesktop.systemd1"
 #define SYSTEMD_PATH    "/org/freedesktop/systemd1"
@@ -27,8 +26,10 @@ static void unit_fail(struct unit *unit, int error)
 	unit->waits = true;
 	unit->pins->errors++;
 	/* What systemd has now is asked for first. */
-	if (unit->step == UNIT_SETTING && !unit->undo)
+	if (unit->step == UNIT_SETTING) {
 		unit->pin[unit->property].stale = true;
+		unit_files_unanswered(unit, true);
+	}
 	if (!unit->told_error)
 		unit_tell(unit, unit->value, "systemd cannot be told", error);
 	unit->told_error = true;
@@ -195,7 +196,7 @@ static void unit_set(struct unit *unit, uint64_t now, bool renewed)
 	unit->step = UNIT_SETTING;
 	free(unit->files);
 	unit->files = renewed ? NULL : unit_files_read(unit->pins, unit->path);
-	unit->files_of_run_before = false;
+	unit->files_unanswered = false;
 	if (!unit->undo) {
 		pin->inode = unit_files_inode(unit->pins, unit->path, unit->property);
 		/* Not what was to be set last, which may never have come to systemd. */
@@ -234,10 +235,8 @@ static void unit_judge(struct unit *unit, uint64_t now)
 		}
 		if (now != pin->original)
 			unit_tell(unit, now, "left: somebody else set it", 0);
-		/* A systemd that hung may have written only now what the run before told it. */
-		if (unit->files_of_run_before && !renewed &&
-		    monotonic_usec() < unit->files_until_usec)
-			unit_files_put_back(unit);
+		/* A systemd that hung may have written only now what it was told. */
+		unit_files_answered(unit);
 		unit_forget(unit, unit->property);
 		unit_finish(unit, true);
 		return;
@@ -248,6 +247,7 @@ static void unit_judge(struct unit *unit, uint64_t now)
 	if (pin->slot.id && now == unit->value && pin->value == now) {
 		pin->pinned = true;
 		pin->stale = false;
+		unit_files_answered(unit);
 		unit_finish(unit, true);
 		return;
 	}

@@ -11,7 +11,9 @@
 #include "actuator/knob/writer.h"
 #include "actuator/unit/pin-internal.h"
 #include "cleanup.h"
+#include "limit.h"
 #include "macro.h"
+#include "monotonic.h"
 #include "strbuf.h"
 
 /* In the order in which they are written: the weight cannot be while cpu.idle is 1. */
@@ -127,15 +129,19 @@ void unit_pins_wrote(struct unit_pins *pins, const char *path, enum knob knob, c
 		(void)unit_record(unit, unit->property);
 }
 
+/* What a group that was made since holds is its own, or came with the property. */
+static bool files_are_of_group(const struct unit *unit)
+{
+	return unit_files_inode(unit->pins, unit->path, unit->property) ==
+	       unit->pin[unit->property].inode;
+}
+
 void unit_pins_put_back(struct unit_pins *pins)
 {
 	struct unit *unit;
 
 	list_foreach (unit, &pins->units, list) {
-		/* What a group that was made since holds came from the property. */
-		if (!unit->files_of_run_before ||
-		    unit_files_inode(pins, unit->path, unit->property) !=
-			    unit->pin[unit->property].inode)
+		if (!unit->files_unanswered || !files_are_of_group(unit))
 			continue;
 		unit->undo = true;
 		unit_files_put_back(unit);
@@ -195,4 +201,20 @@ void unit_files_put_back(const struct unit *unit)
 		 * there is nobody left to miss it. */
 		(void)knob_file_write(&file, text);
 	}
+}
+
+void unit_files_unanswered(struct unit *unit, bool put_back)
+{
+	if (put_back && files_are_of_group(unit))
+		unit_files_put_back(unit);
+	unit->files_unanswered = unit->files != NULL;
+	unit->files_until_usec = monotonic_usec() + LIMIT_UNIT_FILES_SEC * USEC_PER_SEC;
+}
+
+void unit_files_answered(struct unit *unit)
+{
+	if (unit->files_unanswered && monotonic_usec() < unit->files_until_usec &&
+	    files_are_of_group(unit))
+		unit_files_put_back(unit);
+	unit->files_unanswered = false;
 }

@@ -14,7 +14,6 @@
 #include "cleanup.h"
 #include "limit.h"
 #include "macro.h"
-#include "monotonic.h"
 
 DEFINE_CLEANUP(struct unit_pins *, unit_pins_free);
 
@@ -153,7 +152,7 @@ static void unit_run(struct unit *unit)
 		return;
 	}
 	/* Adopted as it is: what the run before was about to do is of no interest any more. */
-	unit->files_of_run_before = false;
+	unit->files_unanswered = false;
 	free(TAKE_PTR(unit->files));
 	if (!unit_is_needed(unit))
 		unit_free(unit);
@@ -369,8 +368,7 @@ int unit_pins_replay(struct unit_pins *pins, const struct journal_record *record
 	if (files) {
 		free(unit->files);
 		unit->files = TAKE_PTR(files);
-		unit->files_of_run_before = true;
-		unit->files_until_usec = monotonic_usec() + LIMIT_UNIT_FILES_SEC * USEC_PER_SEC;
+		unit_files_unanswered(unit, false);
 		unit->property = (enum unit_property)property;
 	}
 	unit_queue(unit);

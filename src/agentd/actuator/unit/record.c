@@ -31,7 +31,7 @@ static uint32_t record_seconds(void)
 bool unit_records_files(const struct unit *unit, enum unit_property property)
 {
 	return unit->files && unit->property == property &&
-	       (unit->files_of_run_before || (unit->undo && unit->step != UNIT_STILL));
+	       (unit->files_unanswered || (unit->undo && unit->step != UNIT_STILL));
 }
 
 static void record_fill(const struct unit *unit, enum unit_property property,
