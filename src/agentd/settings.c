@@ -75,8 +75,7 @@ const struct config_field settings_fields[] = {
 	FIELD_BOOL(struct settings, "telemetry.runqueue_latency", telemetry_runqueue_latency, 0,
 		   "Measure how long tasks wait for a CPU, as a histogram of each workload."),
 	FIELD_USEC(struct settings, "quota_period", quota_period_usec, 100 * USEC_PER_MSEC,
-		   USEC_PER_SEC, USEC_PER_SEC,
-		   "Period of a CPU quota for a group that had none (cgroup v2)."),
+		   USEC_PER_SEC, USEC_PER_SEC, "Period of a CPU quota for a group that had none."),
 	FIELD_BOOL(struct settings, "systemd.pin", systemd_pin, 1,
 		   "Also set values as run-time properties of the systemd unit that owns the "
 		   "group, so that daemon-reload keeps them."),

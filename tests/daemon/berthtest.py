@@ -87,6 +87,19 @@ class Groups:
     def read(self, group, knob, controller="cpu"):
         return (self.path(controller, group) / knob).read_text().strip()
 
+    def quota_and_period(self, group):
+        """(microseconds, period): the first is None without a limit."""
+        if self.version == 2:
+            text, period = self.read(group, "cpu.max").split()
+            return (None if text == "max" else int(text), int(period))
+        text = int(self.read(group, "cpu.cfs_quota_us"))
+        return (None if text < 0 else text, int(self.read(group, "cpu.cfs_period_us")))
+
+    def quota_of_100ms(self, group):
+        """In microseconds; None: no limit."""
+        usec, period = self.quota_and_period(group)
+        return None if usec is None else usec * 100000 // period
+
     def write(self, group, knob, value, controller="cpu"):
         (self.path(controller, group) / knob).write_text(value)
 

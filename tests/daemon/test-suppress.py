@@ -27,11 +27,8 @@ def settings(groups, target=TARGET, enabled="true"):
 
 def quota(groups, group):
     """In CPUs; None: no limit."""
-    if groups.version == 2:
-        text, period = groups.read(group, "cpu.max").split()
-        return None if text == "max" else int(text) / int(period)
-    text = int(groups.read(group, "cpu.cfs_quota_us"))
-    return None if text < 0 else text / int(groups.read(group, "cpu.cfs_period_us"))
+    usec, period = groups.quota_and_period(group)
+    return None if usec is None else usec / period
 
 
 def limit(groups, group, usec):
@@ -93,8 +90,16 @@ def capped_container(groups):
 
 
 def originals(groups):
-    return {name: quota(groups, name) for name in ("batch-a", "batch-b", "batch-limited",
-                                                   "batch-pod", "batch-pod/app", "online")}
+    names = ("batch-a", "batch-b", "batch-limited", "batch-pod", "batch-pod/app", "online")
+    return {name: groups.quota_and_period(name) for name in names}
+
+
+def check_periods(groups):
+    """One that had no quota gets one of a long period; one that had keeps its own."""
+    for group, period in (("batch-a", 1000000), ("batch-pod", 1000000), ("batch-limited", 100000),
+                          ("batch-pod/app", 100000), ("online", 100000)):
+        found = groups.quota_and_period(group)[1]
+        check(found == period, f"the period of {group} is {found}, not {period}")
 
 
 def main():
@@ -119,6 +124,7 @@ def main():
             daemon.start()
             follows(daemon, groups, hogs)
             check(capped_container(groups), f"the pod is held, its container not: {originals(groups)}")
+            check_periods(groups)
             # Switched off by a reload.
             daemon.write_policy(settings(groups, enabled="false"))
             wait_until(lambda: originals(groups) == before, "quotas as they were, switched off")

@@ -29,7 +29,7 @@ struct actuator_options {
 	uint64_t actions_per_minute;  /* of one owner */
 	uint64_t previous_lease_usec; /* of claims found in the journal at start; 60 s */
 	bool pin_units; /* also set run-time properties of the systemd units that own groups */
-	uint64_t quota_period_usec; /* of a quota for a group of v2 that has none; 0: as found */
+	uint64_t quota_period_usec; /* of a quota for a group that has none; 0: as found */
 };
 
 /* A thing to change. The group is borrowed for the call; its path and inodes are copied. */

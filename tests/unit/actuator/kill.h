@@ -12,6 +12,9 @@
 /* Claims, changes and drops of every kind, as a daemon's day has them. */
 static inline void scenario(struct world *world)
 {
+	/* So that a quota has two files to write on v1. */
+	world->options.quota_period_usec = USEC_PER_SEC;
+	(void)actuator_set_options(world->actuator, &world->options);
 	(void)world_claim(world, "one", WORLD_A, KNOB_CPU_WEIGHT, 50, 0);
 	(void)world_claim(world, "one", WORLD_A, KNOB_CPU_IDLE, 1, 0);
 	(void)world_claim(world, "one", WORLD_B, KNOB_CPU_IDLE, 1, 0);
@@ -76,8 +79,10 @@ static inline void step_or_die(const char *step)
 static inline void world_texts(const struct world *world, char *text, size_t size)
 {
 	static const char *const v2[] = { "cpu.idle", "cpu.weight", "cpu.max", "memory.min" };
-	static const char *const v1[] = { "cpu.idle", "cpu.shares", "cpu.cfs_quota_us",
-					  "cpu.qos_level", "memory.qos_level" };
+	static const char *const v1[] = {
+		"cpu.idle",          "cpu.shares",    "cpu.cfs_quota_us",
+		"cpu.cfs_period_us", "cpu.qos_level", "memory.qos_level"
+	};
 	const char *const *files = world->version == 1 ? v1 : v2;
 	size_t count = world->version == 1 ? ARRAY_SIZE(v1) : ARRAY_SIZE(v2);
 	size_t length = 0;

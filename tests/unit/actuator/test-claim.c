@@ -47,33 +47,62 @@ static void test_actuator_claim_two_owners_are_merged(void **state)
 	}
 }
 
+static void set_quota(struct world *world, const char *quota, const char *period)
+{
+	char text[64];
+
+	if (world->hierarchy.mounts[CONTROLLER_CPU].version == 1) {
+		world_set(world, "pods/a", "cpu.cfs_quota_us", quota);
+		world_set(world, "pods/a", "cpu.cfs_period_us", period);
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "%s %s", quota, period);
+	world_set(world, "pods/a", "cpu.max", text);
+}
+
+static void assert_quota(struct world *world, const char *quota, const char *period)
+{
+	char text[64];
+
+	if (world->hierarchy.mounts[CONTROLLER_CPU].version == 1) {
+		assert_knob(world, "pods/a", "cpu.cfs_quota_us", quota);
+		assert_knob(world, "pods/a", "cpu.cfs_period_us", period);
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "%s %s", quota, period);
+	assert_knob(world, "pods/a", "cpu.max", text);
+}
+
 /* A group that had no quota gets one of a long period, and its own period back; one that had keeps
  * it. What systemd writes of the same quota in a period of its own is the same. */
 static void test_actuator_claim_a_quota_of_a_long_period(void **state)
 {
-	struct world world;
-
 	(void)state;
-	world_open(&world, 2);
-	world.options.quota_period_usec = USEC_PER_SEC;
-	assert_ok(actuator_set_options(world.actuator, &world.options));
-	assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_QUOTA_USEC, 50000, 0));
-	assert_knob(&world, "pods/a", "cpu.max", "500000 1000000");
-	assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_QUOTA_USEC, 20000, 0));
-	assert_knob(&world, "pods/a", "cpu.max", "200000 1000000");
-	world_set(&world, "pods/a", "cpu.max", "20000 100000");
-	actuator_reconcile(world.actuator);
-	assert_int_equal(world_stats(&world).foreign_writes, 0);
-	assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_QUOTA_USEC, 30000, 0));
-	assert_knob(&world, "pods/a", "cpu.max", "30000 100000");
-	actuator_drop_owner(world.actuator, "one");
-	assert_knob(&world, "pods/a", "cpu.max", "max 100000");
-	world_set(&world, "pods/a", "cpu.max", "20000 50000");
-	assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_QUOTA_USEC, 10000, 0));
-	assert_knob(&world, "pods/a", "cpu.max", "5000 50000");
-	actuator_drop_owner(world.actuator, "one");
-	assert_knob(&world, "pods/a", "cpu.max", "20000 50000");
-	world_close(&world);
+	for (int version = 1; version <= 2; version++) {
+		const char *none = version == 1 ? "-1" : "max";
+		struct world world;
+
+		world_open(&world, version);
+		world.options.quota_period_usec = USEC_PER_SEC;
+		assert_ok(actuator_set_options(world.actuator, &world.options));
+		assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_QUOTA_USEC, 50000, 0));
+		assert_quota(&world, "500000", "1000000");
+		assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_QUOTA_USEC, 20000, 0));
+		assert_quota(&world, "200000", "1000000");
+		set_quota(&world, "20000", "100000");
+		actuator_reconcile(world.actuator);
+		assert_int_equal(world_stats(&world).foreign_writes, 0);
+		assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_QUOTA_USEC, 30000, 0));
+		assert_quota(&world, "30000", "100000");
+		actuator_drop_owner(world.actuator, "one");
+		assert_quota(&world, none, "100000");
+		set_quota(&world, "20000", "50000");
+		assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_QUOTA_USEC, 10000, 0));
+		assert_quota(&world, "5000", "50000");
+		actuator_drop_owner(world.actuator, "one");
+		assert_quota(&world, "20000", "50000");
+		world_close(&world);
+	}
 }
 
 static uint64_t original_of(struct world *world, uint64_t id, const char *path, enum knob knob)

@@ -2,8 +2,10 @@
 #include <unistd.h>
 
 #include "actuator/knob/table.h"
+#include "actuator/knob/value-internal.h"
 #include "berth-test.h"
 #include "cleanup.h"
+#include "file.h"
 #include "group-fixture.h"
 #include "macro.h"
 
@@ -63,8 +65,8 @@ static const struct {
 	{ KNOB_CPU_QUOTA_USEC, 2, UINT64_MAX, "5000 20000", "max 20000" },
 	{ KNOB_CPU_QUOTA_USEC, 2, UINT64_MAX - 1, "5000 20000", "max 20000" },
 	{ KNOB_CPU_QUOTA_USEC, 1, 50000, "-1", "50000" },
-	{ KNOB_CPU_QUOTA_USEC, 1, 50000, "-1 50000", "25000" },
-	{ KNOB_CPU_QUOTA_USEC, 1, UINT64_MAX, "5000 50000", "-1" },
+	{ KNOB_CPU_QUOTA_USEC, 1, 50000, "-1 50000", "25000 50000" },
+	{ KNOB_CPU_QUOTA_USEC, 1, UINT64_MAX, "5000 50000", "-1 50000" },
 	{ KNOB_MEMORY_QOS_LEVEL, 1, S64(-1), "0", "-1" },
 	{ KNOB_MEMORY_MIN_BYTES, 2, 1u << 20, "0", "1048576" },
 	{ KNOB_MEMORY_LOW_BYTES, 1, UINT64_MAX, "0", "max" },
@@ -237,7 +239,7 @@ static void test_knob_quota_base_is_long_where_there_is_none(void **state)
 		{ 2, "max 100000", 0, "max 100000" },
 		{ 2, "50000 100000", 1000000, "50000 100000" }, /* somebody's */
 		{ 2, "what", 1000000, "what" },
-		{ 1, "-1", 1000000, "-1" },
+		{ 1, "-1", 1000000, "-1" }, /* no file of a period */
 	};
 	char path[] = "/tmp/berth-test-XXXXXX", text[64], short_text[12];
 	cleanup_close int fd = -EBADF;
@@ -260,6 +262,57 @@ static void test_knob_quota_base_is_long_where_there_is_none(void **state)
 	(void)unlinkat(fd, "cpu.cfs_quota_us", 0);
 	(void)unlinkat(fd, "cpu.max", 0);
 	(void)rmdir(path);
+}
+
+static void assert_files(int fd, const char *quota, const char *period)
+{
+	char text[32];
+
+	assert_true(file_read(fd, "cpu.cfs_quota_us", text, sizeof(text)) > 0);
+	assert_string_equal(text, quota);
+	assert_true(file_read(fd, "cpu.cfs_period_us", text, sizeof(text)) > 0);
+	assert_string_equal(text, period);
+}
+
+static void test_quota_files_of_v1_are_written_as_one(void **state)
+{
+	char path[] = "/tmp/berth-test-XXXXXX";
+	cleanup_close int fd = -EBADF;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	fd = directory_fd(AT_FDCWD, path);
+	assert_errno(quota_files_write(fd, "-1"), ENOENT);
+	write_text(fd, "cpu.cfs_quota_us", "-1\n");
+	assert_errno(quota_files_write(fd, "5000 100000"), ENOENT);
+	write_text(fd, "cpu.cfs_period_us", "100000\n");
+	assert_ok(quota_files_write(fd, "500000 1000000"));
+	assert_files(fd, "500000", "1000000");
+	assert_ok(quota_files_write(fd, "70000"));
+	assert_files(fd, "70000", "1000000");
+	assert_ok(quota_files_write(fd, "-1 100000"));
+	assert_files(fd, "-1", "100000");
+	assert_errno(quota_files_write(fd, "many 100000"), EINVAL);
+	assert_errno(quota_files_write(fd, "5000 10"), EINVAL);
+	/* Refused: no quota can be written where there is no file. */
+	(void)unlinkat(fd, "cpu.cfs_quota_us", 0);
+	assert_errno(quota_files_write(fd, "500000 1000000"), ENOENT);
+	write_text(fd, "cpu.cfs_quota_us", "-1\n");
+	assert_files(fd, "-1", "100000");
+	(void)unlinkat(fd, "cpu.cfs_quota_us", 0);
+	(void)unlinkat(fd, "cpu.cfs_period_us", 0);
+	(void)rmdir(path);
+}
+
+static void test_quota_is_part_between_two_files(void **state)
+{
+	(void)state;
+	assert_true(quota_is_part("-1 1000000", "-1 100000", "50000 1000000"));
+	assert_false(quota_is_part("-1 100000", "-1 100000", "50000 1000000"));
+	assert_false(quota_is_part("-1 1000000", "-1", "50000 1000000"));
+	assert_false(quota_is_part("-1 200000", "-1 100000", "50000 1000000"));
+	assert_false(quota_is_part("7000 1000000", "-1 100000", "50000 1000000"));
+	assert_false(quota_is_part("-1 1000000", "-1 100000", ""));
 }
 
 static void test_knob_table_dump_is_a_line_of_twelve_for_each_knob(void **state)
@@ -294,6 +347,8 @@ int main(void)
 		cmocka_unit_test(test_knob_same_compares_as_the_kernel),
 		cmocka_unit_test(test_knob_read_current_v1_quota_has_the_period),
 		cmocka_unit_test(test_knob_quota_base_is_long_where_there_is_none),
+		cmocka_unit_test(test_quota_files_of_v1_are_written_as_one),
+		cmocka_unit_test(test_quota_is_part_between_two_files),
 		cmocka_unit_test(test_knob_table_dump_is_a_line_of_twelve_for_each_knob),
 	};
 

@@ -1,4 +1,4 @@
-# title: memory grabbed by an offline group in 5 s: it is killed, it alone, before online work stalls: [compare ROUNDS]
+# title: memory grabbed by an offline group in 15 s (compare: in 5 s): it is killed, it alone, before online work stalls: [compare ROUNDS]
 # needs: berth load
 # timeout: 900
 # memory: 1024
@@ -8,6 +8,9 @@
 . /berth/scenario/lib.sh
 
 compare=${1:-} rounds=${2:-1}
+# Where others have the host, too, one emulated CPU may go on while berthd's stands still. So the test
+# leaves three times what the benchmark does; the figure is the benchmark's.
+[ -n "$compare" ] && grab_msec=5000 || grab_msec=15000
 [ -n "$memory" ] || { say "this kernel has no memory controller for this version"; exit 77; }
 
 top=berth.test.evict
@@ -60,13 +63,13 @@ read -r answer <&4
 group_run $top/batch/quiet berth-hog grab 48 100 >/dev/null
 quiet=$group_pid
 
-# round LABEL: more than there is, in 5 s, while requests are served.
+# round LABEL: more than there is, while requests are served.
 round() {
 	killed=0 took=-1 size=$(($(available_mib) * 13 / 10))
 	oom=$(oom_kills) stalled=$(stalled_usec)
-	echo "phase $1 9000" >&3
+	echo "phase $1 $((grab_msec + 4000))" >&3
 	begin=$(now_ms)
-	group_run $top/batch/grabber berth-hog grab $size 5000 >/tmp/hog.log 2>&1
+	group_run $top/batch/grabber berth-hog grab $size $grab_msec >/tmp/hog.log 2>&1
 	grabber=$group_pid
 	least=$(available_mib)
 	looks=0

@@ -159,9 +159,9 @@ show_log() { sed 's/^/    | /' $log; }
 # Lines of the log at warning or above, by the <N> prefix of sd-daemon(3). But for callbacks that took
 # long by the clock: on a busy host the guest stands still for longer than a callback may take. (Of
 # another kind the first lines are there beside the one that counts those that were suppressed.)
-callbacks='held up the daemon|similar lines were suppressed'
-log_problems() { grep -E '^<[0-4]>' $log | grep -vE "$callbacks"; }
+without_callbacks() { grep -vE 'held up the daemon|similar lines were suppressed'; }
+log_problems() { grep -E '^<[0-4]>' $log | without_callbacks; }
 # The same of the journal, where berthd is a service.
 journal_problems() {
-	journalctl --no-pager -q -p warning -u berthd -o cat | grep -vE "$callbacks"
+	journalctl --no-pager -q -p warning -u berthd -o cat | without_callbacks
 }

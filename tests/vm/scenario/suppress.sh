@@ -1,7 +1,6 @@
 # title: offline groups get what a load that goes up and down leaves of the target; undone by reload, stop, kill: [trace SECONDS]
 # needs: berth load
 # timeout: 900
-# cgroup: v2
 # memory: 1024
 # cpus: 2
 # icount: 3
@@ -13,13 +12,21 @@
 mode=${1:-} seconds=${2:-15} kind=${3:-compute} steady=${4:-4}
 [ $# -lt 5 ] && ways=berth || { shift 4; ways=$*; }
 top=berth.test.suppress
-echo +cpuset >/sys/fs/cgroup/cgroup.subtree_control 2>/dev/null
-group_make $top
-echo "+cpu +memory +cpuset" >$cpu/$top/cgroup.subtree_control
+if [ "$RUN_CGROUP" = v2 ]; then
+	cpuset=$cpu
+	echo +cpuset >$cpu/cgroup.subtree_control 2>/dev/null
+	group_make $top
+	echo "+cpu +memory +cpuset" >$cpu/$top/cgroup.subtree_control
+else
+	controllers="cpu cpuset freezer" cpuset=/sys/fs/cgroup/cpuset
+	# As a runtime makes groups: with what the parent has, since one without CPUs takes no task.
+	echo 1 >$cpuset/cgroup.clone_children
+	group_make $top
+fi
 for group in online batch-a batch-b; do
-	mkdir $cpu/$top/$group
+	group_make $top/$group
 done
-unset_cpus=$(cat $cpu/$top/batch-a/cpuset.cpus)
+unset_cpus=$(cat $cpuset/$top/batch-a/cpuset.cpus)
 cpus=$(nproc) all_cpus=0-$(($(nproc) - 1)) last_half=$(($(nproc) - 1))
 [ "$cpus" -lt 4 ] || last_half=$((cpus - 2))-$((cpus - 1))
 
@@ -39,7 +46,13 @@ plugins:
 END
 }
 
-usage_usec() { awk '/^usage_usec/ { print $2 }' "$cpu/$top/$1/cpu.stat"; }
+usage_usec() {
+	if [ "$RUN_CGROUP" = v2 ]; then
+		awk '/^usage_usec/ { print $2 }' "$cpu/$top/$1/cpu.stat"
+	else
+		echo $(($(cat /sys/fs/cgroup/cpuacct/$top/$1/cpuacct.usage) / 1000))
+	fi
+}
 # USER_HZ is 100 on x86: microseconds. Idle time is exact where the tick stops; what is not idle is
 # counted by ticks, and wrong by a tenth here.
 idle_usec() { awk '/^cpu / { printf "%.0f\n", ($5 + $6) * 10000 }' /proc/stat; }
@@ -48,8 +61,17 @@ metric() {
 }
 changes() { metric berth_colocation_suppress_changes_total; }
 
+# quota_text GROUP: "QUOTA PERIOD", "max" for none
+quota_text() {
+	if [ "$RUN_CGROUP" = v2 ]; then
+		cat $cpu/$top/$1/cpu.max
+	else
+		echo "$(cat $cpu/$top/$1/cpu.cfs_quota_us) $(cat $cpu/$top/$1/cpu.cfs_period_us)" |
+			sed 's/^-1/max/'
+	fi
+}
 # quota GROUP: in hundredths of a CPU; "max": none
-quota() { awk '{ print $1 == "max" ? "max" : int($1 * 100 / $2) }' "$cpu/$top/$1/cpu.max"; }
+quota() { quota_text $1 | awk '{ print $1 == "max" ? "max" : int($1 * 100 / $2) }'; }
 sum() {
 	a=$(quota batch-a) b=$(quota batch-b)
 	if [ "$a" = max ] || [ "$b" = max ]; then echo 9999; else echo $((a + b)); fi
@@ -66,7 +88,7 @@ within() {
 sum_within() { now=$(sum); [ "$now" -ge "$1" ] && [ "$now" -le "$2" ]; }
 original() { [ "$(quota batch-a) $(quota batch-b)" = "max max" ]; }
 held() { [ "$(sum)" -lt $((cpus * 100)) ]; }
-pinned() { ! has $cpu/$top/batch-a/cpuset.cpus "$unset_cpus" && ! has $cpu/$top/batch-a/cpuset.cpus "$all_cpus"; }
+pinned() { ! has $cpuset/$top/batch-a/cpuset.cpus "$unset_cpus" && ! has $cpuset/$top/batch-a/cpuset.cpus "$all_cpus"; }
 acts() { held || pinned; }
 
 if [ "$mode" = trace ]; then
@@ -107,7 +129,7 @@ if [ "$mode" = trace ]; then
 		count=$(changes)
 		step steady $((30 / cpus)) $((seconds * steady))
 		echo "STEADY {\"way\": \"$1\", \"changes\": $(($(changes) - count)), \"seconds\": $((seconds * steady))}"
-		say "$(berth explain $top/batch-a | grep suppress) $(cat $cpu/$top/batch-a/cpu.max)"
+		say "$(berth explain $top/batch-a | grep suppress) $(quota_text batch-a)"
 		daemon_stop || bad "stop: status $?"
 		original || bad "quotas after stop: $(quota batch-a) $(quota batch-b)"
 	}
@@ -119,9 +141,24 @@ if [ "$mode" = trace ]; then
 	finish
 fi
 
+# freeze GROUP YES
+freeze() {
+	if [ "$RUN_CGROUP" = v2 ]; then
+		echo $2 >$cpu/$top/$1/cgroup.freeze
+	else
+		[ $2 = 1 ] && state=FROZEN || state=THAWED
+		echo $state >/sys/fs/cgroup/freezer/$top/$1/freezer.state
+	fi
+}
 # An online load of so many hundredths of a CPU: loops with a quota, so that it is exact by the
 # guest's clock, however slow the host is.
-load() { echo "$(($1 * 1000)) 100000" >$cpu/$top/online/cpu.max; }
+load() {
+	if [ "$RUN_CGROUP" = v2 ]; then
+		echo "$(($1 * 1000)) 100000" >$cpu/$top/online/cpu.max
+	else
+		echo $(($1 * 1000)) >$cpu/$top/online/cpu.cfs_quota_us
+	fi
+}
 load 10
 # Not loops of the shell: an emulated CPU that never pauses lets the others, and what waits for an
 # interrupt of theirs, stand still for a tick.
@@ -152,18 +189,18 @@ done
 used=$(($(usage_usec batch-a) + $(usage_usec batch-b) - used))
 say "offline used $((used / 10 / ($(now_ms) - begin))) hundredths of a CPU meanwhile"
 # A group without a quota gets one of a long period.
-has_period() { expect "the period of $1's quota" "$2" "$(cut -d' ' -f2 $cpu/$top/$1/cpu.max)"; }
+has_period() { expect "the period of $1's quota" "$2" "$(quota_text $1 | cut -d' ' -f2)"; }
 has_period batch-a 1000000
 explain=$(berth explain $top/batch-a 2>&1)
 contains explain "held at .* CPUs for offline work" "$explain"
 contains explain "colocation/suppress" "$explain"
 
 # One that goes idle leaves its share to the other.
-echo 1 >$cpu/$top/batch-b/cgroup.freeze
+freeze batch-b 1
 gave() { [ "$(quota batch-a)" -gt $(($(sum) * 85 / 100)) ]; }
 within 60000 gave && ok "what an idle one does not want goes to the other: $(quota batch-a) of $(sum)" ||
 	bad "an idle one keeps its share: $(quota batch-a) of $(sum)"
-echo 0 >$cpu/$top/batch-b/cgroup.freeze
+freeze batch-b 0
 shared() { [ "$(quota batch-b)" -gt $(($(sum) / 4)) ]; }
 within 60000 shared && ok "and comes back" || bad "no share again: $(quota batch-b) of $(sum)"
 
@@ -180,24 +217,24 @@ expect_left 10 60000
 # By cpuset: whole CPUs, the same for all, and no quota any more.
 write_policy "enabled: true, by: cpuset"
 kill -HUP $daemon_pid
-has_within 20000 $cpu/$top/batch-a/cpuset.cpus "$last_half"
-has_within 10000 $cpu/$top/batch-b/cpuset.cpus "$last_half"
+has_within 20000 $cpuset/$top/batch-a/cpuset.cpus "$last_half"
+has_within 10000 $cpuset/$top/batch-b/cpuset.cpus "$last_half"
 original && ok "no quota beside it" || bad "a quota beside it: $(quota batch-a)"
 # By both: as many CPUs as it takes, and a quota for what is too much of them.
 load 90
 write_policy "enabled: true, by: both"
 kill -HUP $daemon_pid
 expect_left 90 60000
-has_within 20000 $cpu/$top/batch-a/cpuset.cpus "$last_half"
+has_within 20000 $cpuset/$top/batch-a/cpuset.cpus "$last_half"
 load 10
 write_policy "enabled: true, by: cpuset"
 kill -HUP $daemon_pid
 within 20000 original && ok "quotas as they were, by cpuset again" || bad "by cpuset: $(sum)"
-has_within 10000 $cpu/$top/batch-a/cpuset.cpus "$last_half"
+has_within 10000 $cpuset/$top/batch-a/cpuset.cpus "$last_half"
 # Off by a reload. A list does not become empty again while there are tasks: all CPUs, then.
 write_policy "enabled: false"
 kill -HUP $daemon_pid
-has_within 20000 $cpu/$top/batch-a/cpuset.cpus "$all_cpus"
+has_within 20000 $cpuset/$top/batch-a/cpuset.cpus "$all_cpus"
 write_policy "enabled: true"
 kill -HUP $daemon_pid
 within 20000 held && ok "held again" || bad "not held again"
@@ -218,13 +255,13 @@ for by in quota cpuset both; do
 	if [ $by != cpuset ]; then
 		within 60000 held || bad "not held after a start"
 	else
-		has_within 20000 $cpu/$top/batch-a/cpuset.cpus "$last_half"
+		has_within 20000 $cpuset/$top/batch-a/cpuset.cpus "$last_half"
 	fi
 	kill -KILL $daemon_pid
 	wait $daemon_pid 2>/dev/null
 	berthd --restore --runtime-dir $runtime >>$log 2>&1 || bad "--restore: status $?"
-	original && has $cpu/$top/batch-a/cpuset.cpus "$all_cpus" && ok "as they were after SIGKILL, by $by" ||
-		bad "after SIGKILL: $(quota batch-a) '$(cat $cpu/$top/batch-a/cpuset.cpus)'"
+	original && has $cpuset/$top/batch-a/cpuset.cpus "$all_cpus" && ok "as they were after SIGKILL, by $by" ||
+		bad "after SIGKILL: $(quota batch-a) '$(cat $cpuset/$top/batch-a/cpuset.cpus)'"
 done
 problems=$(log_problems | grep -v "similar lines were suppressed")
 [ -z "$problems" ] && ok "nothing in the log" || bad "in the log: $problems"

@@ -61,7 +61,7 @@ const struct knob_row knob_table[KNOB_MAX] = {
 		.locks = LOCKS_NOTHING,
 		.help = "CPU microseconds that the group may use in 100 ms, over all CPUs; the "
 			"period found is kept and the quota scaled to it, but quota_period is that "
-			"of a group of v2 without a quota.",
+			"of a group without a quota.",
 		.source = "Documentation/admin-guide/cgroup-v2.rst; scheduler/sched-bwc.rst",
 	},
 	[KNOB_MEMORY_QOS_LEVEL] = {

@@ -14,6 +14,9 @@
 #include "berth-plugin.h"
 #include "hierarchy.h"
 
+/* 1000 CPUs of which every other one is listed. */
+#define KNOB_TEXT_MAX 2048u
+
 enum knob_type { KNOB_TYPE_U64, KNOB_TYPE_S64, KNOB_TYPE_TEXT };
 
 enum knob_merge {
@@ -89,18 +92,21 @@ int knob_parse(enum knob knob, int version, const char *text, uint64_t *ret);
 /* Do both texts mean the same to the kernel (page rounding, "max")? */
 bool knob_same(enum knob knob, int version, const char *a, const char *b);
 
-/* What knob_format() wants as `current`: the text of the knob's file below the group's directory,
- * and for the quota on v1 a blank and the period of cpu.cfs_period_us behind it. That text is not
- * what a restore writes: the original is the file's own text. 0 or -errno. */
+/* The text of the knob's file below the group's directory, which knob_format() wants as `current`;
+ * of a quota on v1 with a blank and the period behind it. 0 or -errno. */
 int knob_read_current(int dirfd, enum knob knob, int version, char *text, size_t size);
 /* That of the quota, with this period where there is no quota: nobody minds. 0: the one found. */
 int knob_quota_base(int dirfd, int version, uint64_t period_usec, char *text, size_t size);
+/* Between the two writes of v1 from `original` to `written`, or back: the quota of the one and the
+ * period of the other. */
+bool quota_is_part(const char *current, const char *original, const char *written);
 /* The burst that the kernel takes beside this group's quota, of the same period: the quota.
  * UINT64_MAX: it has none. 0 or -errno. */
 int knob_burst_most(int dirfd, int version, uint64_t *ret);
 /* What a quota (of 100 ms) is in this group's period. */
 uint64_t knob_quota_in(int dirfd, int version, uint64_t number);
-/* knob_parse() of what the file holds or held: a quota of v1 goes by the period beside it. */
+/* knob_parse() of what the file holds or held: a quota of v1 without a period, as journals of
+ * before have it, goes by the one beside it. */
 int knob_parse_in(int dirfd, enum knob knob, int version, const char *text, uint64_t *ret);
 
 /* One tab-separated line a knob, as the table in docs/knobs.md has it. */

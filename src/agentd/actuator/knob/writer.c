@@ -13,6 +13,8 @@
 #include "actuator/knob/bwm.h"
 #include "actuator/knob/line.h"
 #include "actuator/knob/net.h"
+#include "actuator/knob/text-file.h"
+#include "actuator/knob/value-internal.h"
 #include "actuator/resctrl/resctrl.h"
 #include "cleanup.h"
 #include "macro.h"
@@ -121,20 +123,6 @@ void knob_file_done(struct knob_file *file)
 	file->dirfd = close_keep_errno(file->dirfd);
 }
 
-static int whole_read(const struct knob_file *file, char *text, size_t size)
-{
-	ssize_t n = pread(file->fd, text, size, 0);
-
-	if (n < 0)
-		return -errno;
-	if ((size_t)n == size)
-		return -EMSGSIZE;
-	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' '))
-		n--;
-	text[n] = '\0';
-	return 0;
-}
-
 int knob_file_read(const struct knob_file *file, char *text, size_t size)
 {
 	cleanup_free char *whole = NULL;
@@ -145,22 +133,23 @@ int knob_file_read(const struct knob_file *file, char *text, size_t size)
 				    (unsigned int)resctrl_class_of(file->knob), text, size);
 	if (knob_table[file->knob].flags & KNOB_NET)
 		return net_knob_read(file->knob, file->device, text, size);
-	if (!knob_has_line(file->knob))
-		return whole_read(file, text, size);
+	if (!knob_has_line(file->knob)) {
+		r = text_file_read(file->fd, text, size);
+		return r == 0 && quota_in_two_files(file->knob, file->version)
+			       ? quota_add_period(file->dirfd, text, size)
+			       : r;
+	}
 	whole = malloc(KNOB_LINES_MAX);
 	if (!whole)
 		return -ENOMEM;
-	r = whole_read(file, whole, KNOB_LINES_MAX);
+	r = text_file_read(file->fd, whole, KNOB_LINES_MAX);
 	return r < 0 ? r
 		     : knob_line_find(file->knob, file->version, file->device, whole, text, size);
 }
 
 int knob_file_write(const struct knob_file *file, const char *text)
 {
-	char value[KNOB_TEXT_MAX], line[KNOB_TEXT_MAX + 1];
-	int length;
-	struct stat st;
-	ssize_t n;
+	char value[KNOB_TEXT_MAX];
 
 	if (resctrl_class_of(file->knob) >= 0)
 		return resctrl_write(file->root, file->dirfd,
@@ -174,6 +163,8 @@ int knob_file_write(const struct knob_file *file, const char *text)
 			failpoint("knob-written");
 		return r;
 	}
+	if (quota_in_two_files(file->knob, file->version))
+		return quota_files_write(file->dirfd, text);
 	if (knob_has_line(file->knob)) {
 		int r = knob_line_make(file->knob, file->version, file->device, text, value,
 				       sizeof(value));
@@ -187,21 +178,5 @@ int knob_file_write(const struct knob_file *file, const char *text)
 		if (!text)
 			return -EINVAL;
 	}
-	length = snprintf(line, sizeof(line), "%s\n", text);
-	if (length < 0 || (size_t)length >= sizeof(line))
-		return -EMSGSIZE;
-	failpoint("knob-write");
-	/* One write: the kernel takes each write of a knob as a whole value, and of several lines
-	 * the first. */
-	n = pwrite(file->fd, line, (size_t)length, 0);
-	if (n < 0)
-		return -errno;
-	if (n != length)
-		return -EIO;
-	/* A kernel file has no size; the plain file of a fixture keeps the tail of a longer text.
-	 */
-	if (fstat(file->fd, &st) == 0 && st.st_size > length)
-		(void)!ftruncate(file->fd, length);
-	failpoint("knob-written");
-	return 0;
+	return text_file_write(file->fd, text);
 }

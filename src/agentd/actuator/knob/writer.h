@@ -14,9 +14,6 @@
 #include "cleanup.h"
 #include "sysroot.h"
 
-/* 1000 CPUs of which every other one is listed. */
-#define KNOB_TEXT_MAX 2048u
-
 struct knob_place {
 	const struct sysroot *root;
 	const struct hierarchy *hierarchy;

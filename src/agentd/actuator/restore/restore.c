@@ -41,6 +41,8 @@ static bool restore_is_locked(const struct knob_place *place)
 
 bool restore_is_part(enum knob knob, const char *current, const char *original, const char *written)
 {
+	if (knob == KNOB_CPU_QUOTA_USEC)
+		return quota_is_part(current, original, written);
 	return (knob_table[knob].flags & KNOB_NET) && net_knob_is_part(current, original, written);
 }
 
@@ -193,7 +195,7 @@ static unsigned int path_depth(const char *path)
 	return depth;
 }
 
-/* Both texts are of one group: the period, wherever it is, is the same. */
+/* What a journal of before has of v1 is without a period: of one group both are. */
 static bool restore_lowers(const struct restore_order *order)
 {
 	uint64_t original, written;
