@@ -176,19 +176,23 @@ int process_list_controller(const struct cgroup *group)
 
 int process_list_identify(const struct hierarchy *hierarchy, struct cgroup *group, uint64_t inode)
 {
+	int error = -ENOENT;
+
 	for (int i = 0; i < CONTROLLER_MAX; i++) {
 		struct cgroup probe = { .path = group->path };
 		int fd;
 
 		probe.inode[i] = inode;
 		fd = cgroup_open(hierarchy, &probe, (enum controller)i);
+		if (fd < 0 && fd != -ENOENT && fd != -ESTALE && fd != -ENODEV)
+			error = fd;
 		if (fd < 0)
 			continue;
 		(void)close_keep_errno(fd);
 		group->inode[i] = inode;
 		return 0;
 	}
-	return -ENOENT;
+	return error;
 }
 
 /* Sorted, each once. */

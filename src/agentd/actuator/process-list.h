@@ -38,6 +38,6 @@ int process_list_parse(int dirfd, const char *path, int **ret_pids, size_t *ret_
 /* The mount in which a group's processes are looked up: the first that it is in; -ENOENT. */
 int process_list_controller(const struct cgroup *group);
 /* The way back from a journal that holds one inode: fill in the first hierarchy in which the group
- * of that path has it. -ENOENT: in none; the group is gone. */
+ * of that path has it. -ENOENT: in none; the group is gone. -errno: that cannot be seen now. */
 int process_list_identify(const struct hierarchy *hierarchy, struct cgroup *group, uint64_t inode);
 bool process_list_has(const int *pids, size_t count, int pid);

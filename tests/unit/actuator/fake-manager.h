@@ -31,6 +31,8 @@ struct manager_state {
 	atomic_uint asked, sets; /* GetUnit; SetUnitProperties */
 	atomic_bool refuses;     /* to set anything */
 	atomic_bool mute;        /* answers nothing */
+	atomic_bool stuck;       /* sets nothing, and the bus gives up on it */
+	atomic_bool late;        /* sets, but the bus has given up on it by then */
 	atomic_bool old;         /* before 252: no CPUWeight=idle */
 };
 
@@ -134,6 +136,8 @@ static int manager_set(sd_bus_message *message, void *data, sd_bus_error *error)
 
 	if (manager->state->mute)
 		return 1;
+	if (manager->state->stuck)
+		return sd_bus_error_set(error, SD_BUS_ERROR_NO_REPLY, "stuck");
 	if (sd_bus_message_read(message, "sb", &name, &runtime) < 0 || !runtime)
 		return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "not at run time");
 	unit = manager_unit(manager, name);
@@ -147,6 +151,10 @@ static int manager_set(sd_bus_message *message, void *data, sd_bus_error *error)
 		return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "out of range");
 	*manager_property(unit, property) = value;
 	manager->state->sets++;
+	if (manager->state->late) {
+		manager_realize(manager, unit);
+		return sd_bus_error_set(error, SD_BUS_ERROR_NO_REPLY, "late");
+	}
 	manager->dirty = unit;
 	(void)sd_event_source_set_enabled(manager->realize, SD_EVENT_ONESHOT);
 	return sd_bus_reply_method_return(message, NULL);

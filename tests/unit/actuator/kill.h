@@ -38,6 +38,33 @@ static inline void scenario(struct world *world)
 	(void)actuator_restore_all(world->actuator, false);
 }
 
+/* Claims and changes that end in these: what a daemon that is started again has of its plugins. */
+static inline void scenario_end(struct world *world)
+{
+	(void)world_claim(world, "one", WORLD_A, KNOB_CPU_WEIGHT, 70, 0);
+	(void)world_claim(world, "one", WORLD_B, KNOB_CPU_IDLE, 1, 0);
+	(void)world_claim(world, "one", WORLD_B, KNOB_CPU_QUOTA_USEC, 50000, 0);
+	if (world->version == 2) {
+		(void)world_claim(world, "two", WORLD_B, KNOB_MEMORY_MIN_BYTES, 4096, 0);
+		(void)world_claim(world, "two", WORLD_C, KNOB_MEMORY_MIN_BYTES, 8192, 0);
+	} else {
+		(void)world_claim(world, "two", WORLD_A, KNOB_CPU_QOS_LEVEL, (uint64_t)-1, 0);
+		(void)world_claim(world, "two", WORLD_C, KNOB_MEMORY_QOS_LEVEL, (uint64_t)-1, 0);
+	}
+}
+
+static inline void scenario_claims(struct world *world)
+{
+	(void)world_claim(world, "one", WORLD_A, KNOB_CPU_WEIGHT, 50, 0);
+	(void)world_claim(world, "one", WORLD_A, KNOB_CPU_IDLE, 1, 0);
+	(void)world_claim(world, "one", WORLD_B, KNOB_CPU_QUOTA_USEC, 20000, 0);
+	if (world->version == 2)
+		(void)world_claim(world, "two", WORLD_C, KNOB_MEMORY_MIN_BYTES, 4096, 0);
+	(void)world_claim(world, "one", WORLD_A, KNOB_CPU_WEIGHT, 70, 0);
+	world_unclaim(world, "one", WORLD_A, KNOB_CPU_IDLE);
+	scenario_end(world);
+}
+
 static unsigned int steps_left, steps_seen;
 
 /* The kernel finishes its write; then the daemon is gone without a word. */
@@ -68,7 +95,9 @@ static inline void world_texts(const struct world *world, char *text, size_t siz
 						   world_get(world, world_groups[i], files[j]));
 }
 
-static inline unsigned int scenario_steps(int version)
+/* How many steps, and what the files hold at the end. */
+static inline unsigned int scenario_steps(int version, void (*run)(struct world *world), char *text,
+					  size_t size)
 {
 	struct world world;
 
@@ -76,12 +105,14 @@ static inline unsigned int scenario_steps(int version)
 	world_look_at_idle(&world);
 	actuator_failpoint = step_or_die;
 	steps_left = steps_seen = 0;
-	scenario(&world);
+	run(&world);
+	world_texts(&world, text, size);
 	world_close(&world);
 	return steps_seen;
 }
 
-static inline void child_dies_at(struct world *world, unsigned int step)
+static inline void child_dies_at(struct world *world, void (*run)(struct world *world),
+				 unsigned int step)
 {
 	int status = 0;
 	pid_t pid = fork();
@@ -95,7 +126,7 @@ static inline void child_dies_at(struct world *world, unsigned int step)
 		world_look_at_idle(world);
 		actuator_failpoint = step_or_die;
 		steps_left = step;
-		scenario(world);
+		run(world);
 		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -104,8 +135,8 @@ static inline void child_dies_at(struct world *world, unsigned int step)
 
 static inline void kill_everywhere(int version, bool restart)
 {
-	unsigned int steps = scenario_steps(version);
 	char before[4096], after[4096];
+	unsigned int steps = scenario_steps(version, scenario, after, sizeof(after));
 	struct world world;
 
 	/* A scenario that became short would prove little. */
@@ -114,7 +145,7 @@ static inline void kill_everywhere(int version, bool restart)
 	world_stop(&world);
 	world_texts(&world, before, sizeof(before));
 	for (unsigned int step = 1; step <= steps; step++) {
-		child_dies_at(&world, step);
+		child_dies_at(&world, scenario, step);
 		world_look_at_idle(&world);
 		if (restart) {
 			world_start(&world);
@@ -130,6 +161,33 @@ static inline void kill_everywhere(int version, bool restart)
 		if (strcmp(before, after) != 0)
 			fail_msg("killed at step %u of %u:\n%sbecame\n%s", step, steps, before,
 				 after);
+	}
+	world_close(&world);
+}
+
+/* The next daemon is asked for what the one that was killed had come to, or was on its way to. */
+static inline void kill_everywhere_and_claim_again(int version)
+{
+	char wanted[4096], after[4096];
+	unsigned int steps = scenario_steps(version, scenario_claims, wanted, sizeof(wanted));
+	struct world world;
+
+	assert_true(steps > 30);
+	world_open(&world, version);
+	world_stop(&world);
+	for (unsigned int step = 1; step <= steps; step++) {
+		child_dies_at(&world, scenario_claims, step);
+		world_look_at_idle(&world);
+		world_start(&world);
+		scenario_end(&world);
+		actuator_drop_owner(world.actuator, "previous run");
+		world_texts(&world, after, sizeof(after));
+		if (strcmp(wanted, after) != 0)
+			fail_msg("killed at step %u of %u:\n%sis wanted, and there is\n%s", step,
+				 steps, wanted, after);
+		assert_int_equal(actuator_restore_all(world.actuator, false), 0);
+		world_stop(&world);
+		actuator_failpoint = NULL;
 	}
 	world_close(&world);
 }

@@ -432,7 +432,13 @@ static void a_day(struct host *host)
 	(void)actuator_restore_all(host->actuator, false);
 }
 
-static void die_at(struct host *host, unsigned int step)
+static void a_morning(struct host *host)
+{
+	(void)claim(host, "a", 1, "pod", "0");
+	(void)claim(host, "a", 1, "pod", "1");
+}
+
+static void die_at(struct host *host, void (*run)(struct host *host), unsigned int step)
 {
 	int status = 0;
 	pid_t pid = fork();
@@ -444,7 +450,7 @@ static void die_at(struct host *host, unsigned int step)
 		host_start(host);
 		actuator_failpoint = step_or_die;
 		steps_left = step;
-		a_day(host);
+		run(host);
 		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -464,7 +470,7 @@ static void test_cpuset_killed_at_every_step_is_put_back(void **state)
 	assert_true(steps > 30);
 	host->actuator = actuator_free(host->actuator);
 	for (unsigned int step = 1; step <= steps; step++) {
-		die_at(host, step);
+		die_at(host, a_day, step);
 		if (step % 2) {
 			host_start(host);
 			assert_int_equal(actuator_restore_all(host->actuator, false), 0);
@@ -481,6 +487,97 @@ static void test_cpuset_killed_at_every_step_is_put_back(void **state)
 		assert_cpus(host, "pod", "0-1");
 		assert_cpus(host, "pod/one", "0-1");
 		assert_cpus(host, "pod/two", "0-1");
+	}
+	host_start(host);
+}
+
+static void put_back_from_journal(struct host *host)
+{
+	(void)actuator_restore_journal(&host->root, &host->hierarchy, host->runtime_fd, NULL, NULL);
+}
+
+static void put_back(struct host *host)
+{
+	host_start(host);
+	(void)actuator_restore_all(host->actuator, false);
+}
+
+/* A container that started under a value of ours has no record: what tells of it is its pod's. */
+static void putting_back_killed_at_every_step(struct host *host, void (*run)(struct host *host))
+{
+	for (unsigned int step = 1;; step++) {
+		int status = 0;
+		pid_t pid;
+
+		assert_ok(claim(host, "a", 1, "pod", "0"));
+		group_make(host, "pod/late");
+		assert_cpus(host, "pod/late", "0");
+		host->actuator = actuator_free(host->actuator);
+		pid = fork();
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			if (sd_event_new(&host->event) < 0)
+				_exit(1);
+			actuator_failpoint = step_or_die;
+			steps_left = step;
+			run(host);
+			_exit(0);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		run(host);
+		assert_cpus(host, "pod", "0-1");
+		assert_cpus(host, "pod/one", "0-1");
+		assert_cpus(host, "pod/late", "0-1");
+		group_remove(host, "pod/late");
+		if (!host->actuator)
+			host_start(host);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+			assert_true(step > 5);
+			return;
+		}
+		assert_true(WIFSIGNALED(status));
+	}
+}
+
+static void test_cpuset_restore_killed_at_every_step_forgets_no_copy(void **state)
+{
+	struct host *host = host_or_skip(state);
+
+	putting_back_killed_at_every_step(host, put_back_from_journal);
+}
+
+static void test_cpuset_stop_killed_at_every_step_forgets_no_copy(void **state)
+{
+	struct host *host = host_or_skip(state);
+
+	putting_back_killed_at_every_step(host, put_back);
+}
+
+static void test_cpuset_killed_at_every_step_gives_what_is_claimed_again(void **state)
+{
+	struct host *host = host_or_skip(state);
+	unsigned int steps;
+
+	actuator_failpoint = step_or_die;
+	steps_left = steps_seen = 0;
+	a_morning(host);
+	steps = steps_seen;
+	actuator_failpoint = NULL;
+	assert_true(steps > 10);
+	assert_int_equal(actuator_restore_all(host->actuator, false), 0);
+	host->actuator = actuator_free(host->actuator);
+	for (unsigned int step = 1; step <= steps; step++) {
+		die_at(host, a_morning, step);
+		host_start(host);
+		assert_ok(claim(host, "a", 1, "pod", "1"));
+		actuator_drop_owner(host->actuator, "previous run");
+		assert_cpus(host, "pod", "1");
+		assert_cpus(host, "pod/one", "1");
+		assert_cpus(host, "pod/two", "1");
+		assert_int_equal(actuator_restore_all(host->actuator, false), 0);
+		assert_cpus(host, "pod", "0-1");
+		assert_cpus(host, "pod/one", "0-1");
+		host->actuator = actuator_free(host->actuator);
 	}
 	host_start(host);
 }
@@ -509,6 +606,15 @@ int main(void)
 						host_open, host_close),
 		cmocka_unit_test_setup_teardown(test_cpuset_killed_at_every_step_is_put_back,
 						host_open, host_close),
+		cmocka_unit_test_setup_teardown(
+			test_cpuset_restore_killed_at_every_step_forgets_no_copy, host_open,
+			host_close),
+		cmocka_unit_test_setup_teardown(
+			test_cpuset_stop_killed_at_every_step_forgets_no_copy, host_open,
+			host_close),
+		cmocka_unit_test_setup_teardown(
+			test_cpuset_killed_at_every_step_gives_what_is_claimed_again, host_open,
+			host_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,6 +189,37 @@ static void test_actuator_claim_runtime_fills_up_original_survives_a_restart(voi
 	small_runtime_end(&world);
 }
 
+/* Damage, and no room for a file without it. */
+static void test_actuator_new_damaged_journal_on_a_full_runtime_is_used_as_it_is(void **state)
+{
+	static const char damage[] = "not a record";
+	struct world world;
+	int fd;
+
+	(void)state;
+	small_runtime_or_skip(&world);
+	assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_WEIGHT, 20, 0));
+	assert_ok(world_claim(&world, "one", WORLD_B, KNOB_CPU_WEIGHT, 20, 0));
+	world_stop(&world);
+	fd = openat(world.runtime_fd, "knobs.journal", O_WRONLY | O_APPEND | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, damage, sizeof(damage)), sizeof(damage));
+	assert_int_equal(close(fd), 0);
+	small_runtime_fill(&world);
+	world_start(&world);
+	assert_int_equal(world_stats(&world).holdings, 2);
+	/* What fits into the last page comes after the damage, and is found there. */
+	assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_WEIGHT, 30, 0));
+	assert_knob(&world, "pods/a", "cpu.weight", "30");
+	world_stop(&world);
+	assert_int_equal(actuator_restore_journal(&world.root, &world.hierarchy, world.runtime_fd,
+						  NULL, NULL),
+			 0);
+	assert_knob(&world, "pods/a", "cpu.weight", "250");
+	assert_knob(&world, "pods/b", "cpu.weight", "250");
+	small_runtime_end(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +227,8 @@ int main(void)
 		cmocka_unit_test(
 			test_actuator_claim_full_runtime_writes_nothing_until_there_is_room),
 		cmocka_unit_test(test_actuator_claim_runtime_fills_up_original_survives_a_restart),
+		cmocka_unit_test(
+			test_actuator_new_damaged_journal_on_a_full_runtime_is_used_as_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include "actuator/journal/record.h"
 #include "berth-test.h"
 #include "fixture-copy.h"
+#include "limit.h"
 #include "macro.h"
 
 struct bench {
@@ -335,6 +336,119 @@ static void test_journal_append_over_the_limit_fails_and_leaves_the_slot(void **
 	free(large);
 }
 
+/* A record that takes that many bytes of the file. */
+static void append_bytes(struct journal *journal, struct journal_slot *slot, uint64_t bytes)
+{
+	struct journal_record record = { .path = "p", .original = "" };
+	cleanup_strbuf struct strbuf empty = { 0 };
+	char *original;
+
+	journal_encode(&empty, &record);
+	original = malloc(bytes - empty.length + 1);
+	assert_non_null(original);
+	memset(original, 'x', bytes - empty.length);
+	original[bytes - empty.length] = '\0';
+	record.original = original;
+	assert_ok(journal_append(journal, &record, slot));
+	free(original);
+}
+
+/* What is larger than that is not read again, with all the originals in it. */
+static void test_journal_release_in_a_full_journal_keeps_within_the_limit(void **state)
+{
+	struct journal_slot slots[32] = { 0 };
+	struct journal_found how = { 0 };
+	struct journal *journal;
+	struct found found;
+	struct bench bench;
+	size_t count = 0;
+
+	(void)state;
+	bench_open(&bench);
+	(void)reopen(&bench, NULL, &journal);
+	while (journal_bytes(journal) < LIMIT_JOURNAL_BYTES) {
+		uint64_t room = LIMIT_JOURNAL_BYTES - journal_bytes(journal);
+
+		assert_true(count < ARRAY_SIZE(slots));
+		append_bytes(journal, &slots[count++], MIN(room, JOURNAL_RECORD_MAX / 2));
+	}
+	assert_int_equal(file_size(&bench, JOURNAL_NAME), LIMIT_JOURNAL_BYTES);
+	assert_errno(journal_release(journal, &slots[0]), ENOSPC);
+	assert_int_equal(slots[0].id, 0);
+	assert_int_equal(file_size(&bench, JOURNAL_NAME), LIMIT_JOURNAL_BYTES);
+	journal_free(journal);
+	found = reopen(&bench, &how, &journal);
+	assert_false(how.bad);
+	assert_int_equal(found.count, count);
+	journal_free(journal);
+	bench_close(&bench);
+}
+
+/* It would not be read again, and its last one that could be would be gone. */
+static void test_journal_compact_add_of_too_large_a_record_fails(void **state)
+{
+	struct journal_record record = sample("one");
+	char *large = malloc(JOURNAL_RECORD_MAX + 1);
+	struct journal_slot slot = { 0 };
+	struct journal *journal;
+	struct bench bench;
+
+	(void)state;
+	assert_non_null(large);
+	memset(large, 'x', JOURNAL_RECORD_MAX);
+	large[JOURNAL_RECORD_MAX] = '\0';
+	bench_open(&bench);
+	(void)reopen(&bench, NULL, &journal);
+	assert_ok(journal_append(journal, &record, &slot));
+	record.original = large;
+	assert_ok(journal_compact_begin(journal));
+	assert_errno(journal_compact_add(journal, &record, &slot), E2BIG);
+	journal_compact_abort(journal);
+	journal_free(journal);
+	assert_int_equal(reopen(&bench, NULL, &journal).count, 1);
+	journal_free(journal);
+	bench_close(&bench);
+	free(large);
+}
+
+static void keep(void *data, struct journal *journal, const struct journal_record *record,
+		 const struct journal_slot *slot)
+{
+	(void)data;
+	(void)slot;
+	assert_ok(journal_keep(journal, record));
+}
+
+static void test_journal_compaction_carries_over_what_is_kept(void **state)
+{
+	struct journal_record record = sample("theirs");
+	struct journal_slot theirs = { 0 }, ours = { 0 };
+	struct journal *journal;
+	struct found found;
+	struct bench bench;
+
+	(void)state;
+	bench_open(&bench);
+	(void)reopen(&bench, NULL, &journal);
+	assert_ok(journal_append(journal, &record, &theirs));
+	journal_free(journal);
+	assert_ok(journal_open(bench.fd, NULL, keep, NULL, &journal));
+	record = sample("ours");
+	assert_ok(journal_append(journal, &record, &ours));
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_ok(journal_compact_begin(journal));
+		assert_ok(journal_compact_add(journal, &record, &ours));
+		assert_ok(journal_compact_end(journal));
+	}
+	/* Nothing of ours is left, but the file is not empty. */
+	assert_ok(journal_release(journal, &ours));
+	journal_free(journal);
+	found = reopen(&bench, NULL, &journal);
+	assert_string_equal(found.paths, "theirs ");
+	journal_free(journal);
+	bench_close(&bench);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +462,9 @@ int main(void)
 		cmocka_unit_test(test_journal_open_other_than_a_file_fails),
 		cmocka_unit_test(test_journal_compaction_keeps_the_live_ones),
 		cmocka_unit_test(test_journal_append_over_the_limit_fails_and_leaves_the_slot),
+		cmocka_unit_test(test_journal_release_in_a_full_journal_keeps_within_the_limit),
+		cmocka_unit_test(test_journal_compact_add_of_too_large_a_record_fails),
+		cmocka_unit_test(test_journal_compaction_carries_over_what_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,10 +3,12 @@
 
 #include "actuator/process-list.h"
 #include "actuator/process/knob.h"
+#include "actuator/restore/restore.h"
 #include "berth-test.h"
 #include "cleanup.h"
 #include "file.h"
 #include "group-fixture.h"
+#include "limit.h"
 
 /* One hierarchy that is a plain directory: cgroup.procs holds what the test writes into it, while
  * /proc and the processes are the host's. */
@@ -362,6 +364,64 @@ static void test_process_knob_restore_stopped_between_two_values_undoes_both(voi
 	process_knob_free(after);
 }
 
+/* The same, twice in a row: three values of ours. */
+static void test_process_knob_restore_stopped_between_values_again_undoes_all(void **state)
+{
+	struct fixture *fixture = *state;
+	long first = score_of(fixture, fixture->children[0]);
+	cleanup_strbuf struct strbuf text = { 0 };
+	struct process_knob *after = NULL;
+	struct restore_item item = {
+		.place = { .knob = KNOB_OOM_SCORE_ADJ },
+		.previous = "850",
+		.written = "900",
+	};
+
+	assert_int_equal(process_knob_look(fixture->knob), 2);
+	assert_int_equal(process_knob_apply(fixture->knob, 800), 2);
+	process_knob_originals(fixture->knob, &text);
+	item.original = strbuf_text(&text);
+	score_set(fixture, fixture->children[0], "850");
+	assert_ok(process_knob_new(&fixture->root, &fixture->hierarchy, &fixture->group,
+				   KNOB_OOM_SCORE_ADJ, &after));
+	assert_ok(process_knob_parse(after, strbuf_text(&text)));
+	item.processes = after;
+	assert_int_equal(restore_knob(&item), RESTORE_DONE);
+	assert_int_equal(score_of(fixture, fixture->children[0]), first);
+	assert_int_equal(score_of(fixture, fixture->children[1]), first);
+	process_knob_free(after);
+}
+
+/* Until all have the new value, the one before is ours; after that it is anybody's. */
+static void test_process_knob_expect_holds_until_an_apply_went_through(void **state)
+{
+	struct fixture *fixture = *state;
+	long first = score_of(fixture, fixture->children[0]);
+
+	assert_int_equal(process_knob_look(fixture->knob), 2);
+	assert_int_equal(process_knob_apply(fixture->knob, 800), 2);
+	process_knob_expect(fixture->knob, 850);
+	assert_int_equal(process_knob_apply(fixture->knob, 900), 2);
+	score_set(fixture, fixture->children[1], "850");
+	assert_int_equal(process_knob_restore(fixture->knob, 900), 1);
+	assert_int_equal(score_of(fixture, fixture->children[0]), first);
+	assert_int_equal(score_of(fixture, fixture->children[1]), 850);
+}
+
+/* Those that have left the group are in the record, too. */
+static void test_process_knob_parse_more_than_a_group_can_have_is_taken(void **state)
+{
+	cleanup_strbuf struct strbuf text = { 0 }, again = { 0 };
+	struct fixture *fixture = *state;
+
+	strbuf_add(&text, "5:1.1");
+	for (unsigned int pid = 2; pid <= LIMIT_PIDS + 100; pid++)
+		strbuf_addf(&text, ",%x.1", pid);
+	assert_ok(process_knob_parse(fixture->knob, strbuf_text(&text)));
+	process_knob_originals(fixture->knob, &again);
+	assert_string_equal(strbuf_text(&again), strbuf_text(&text));
+}
+
 static void test_process_knob_parse_malformed_is_einval(void **state)
 {
 	static const char *const bad[] = {
@@ -559,6 +619,25 @@ static void test_process_list_read_over_limit_gives_the_first(void **state)
 	assert_false(process_list_has(pids, count, fixture->children[1]));
 }
 
+/* No more fds, say: nobody may take that for the group's end. */
+static void test_process_list_identify_that_cannot_look_is_an_error(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t inode = fixture->group.inode[0];
+	char path[] = "pod", other[] = "other";
+	struct cgroup group = { .path = path };
+
+	assert_int_equal(renameat(fixture->fd, "pod", fixture->fd, "other"), 0);
+	assert_errno(process_list_identify(&fixture->hierarchy, &group, inode), ENOENT);
+	assert_int_equal(symlinkat("other", fixture->fd, "pod"), 0);
+	assert_errno(process_list_identify(&fixture->hierarchy, &group, inode), ENOTDIR);
+	assert_int_equal(unlinkat(fixture->fd, "pod", 0), 0);
+	group.path = other;
+	assert_errno(process_list_identify(&fixture->hierarchy, &group, inode + 1), ENOENT);
+	assert_ok(process_list_identify(&fixture->hierarchy, &group, inode));
+	assert_int_equal(renameat(fixture->fd, "other", fixture->fd, "pod"), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -575,12 +654,16 @@ int main(void)
 		TEST(test_process_knob_restore_that_cannot_look_is_an_error_and_tried_again),
 		TEST(test_process_knob_restore_recycled_pid_is_not_touched),
 		TEST(test_process_knob_restore_stopped_between_two_values_undoes_both),
+		TEST(test_process_knob_restore_stopped_between_values_again_undoes_all),
+		TEST(test_process_knob_expect_holds_until_an_apply_went_through),
+		TEST(test_process_knob_parse_more_than_a_group_can_have_is_taken),
 		TEST(test_process_knob_parse_malformed_is_einval),
 		TEST(test_process_knob_look_vanished_group_is_enoent),
 		TEST(test_process_knob_new_other_knob_is_einval),
 		TEST(test_process_knob_core_sched_group_shares_one_cookie),
 		TEST(test_process_knob_core_sched_not_built_is_an_error),
 		TEST(test_process_list_read_over_limit_gives_the_first),
+		TEST(test_process_list_identify_that_cannot_look_is_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /* What a daemon that is gone left in systemd, and how it comes back. */
 #include "actuator/unit/property.h"
 #include "berth-test.h"
+#include "monotonic.h"
 #include "unit-world.h"
 
 struct reported {
@@ -115,6 +116,41 @@ static void test_restart_same_claim_sets_nothing(void **state)
 	assert_int_equal(rig.manager.state->sets, 1);
 	rig_unclaim(&rig, KNOB_CPU_IDLE);
 	rig_run(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, BATCH_WANTS);
+	assert_int_equal(world_stats(&rig.world).journal_bytes, 0);
+	rig_close(&rig);
+}
+
+static void append_again(void *data, struct journal *journal, const struct journal_record *record,
+			 const struct journal_slot *slot)
+{
+	struct journal_slot again = { 0 };
+	unsigned int *units = data;
+
+	(void)slot;
+	if (record->knob < JOURNAL_UNIT)
+		return;
+	(*units)++;
+	assert_ok(journal_append(journal, record, &again));
+}
+
+/* A record that could not be released, on a full file system, and a later one of the same. */
+static void test_restart_of_two_records_the_later_counts(void **state)
+{
+	struct journal *journal;
+	unsigned int units = 0;
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	rig_claim(&rig, KNOB_CPU_IDLE, 1);
+	rig_run(&rig);
+	crash(&rig);
+	assert_ok(journal_open(rig.world.runtime_fd, NULL, append_again, &units, &journal));
+	(void)journal_free(journal);
+	assert_int_equal(units, 1);
+	world_start(&rig.world);
+	assert_int_equal(actuator_restore_all(rig.world.actuator, false), 0);
 	assert_int_equal(rig_unit(&rig)->weight, BATCH_WANTS);
 	assert_int_equal(world_stats(&rig.world).journal_bytes, 0);
 	rig_close(&rig);
@@ -246,6 +282,52 @@ static void test_journal_record_that_lies_is_left(void **state)
 	rig_close(&rig);
 }
 
+/* Left of an undoing that systemd never answered: the texts of then, and a group that others have
+ * had since. */
+static void restore_texts(uint32_t seconds, const char *expected)
+{
+	struct journal_record record = {
+		.knob = JOURNAL_UNIT + UNIT_CPU_WEIGHT,
+		.version = seconds,
+		.path = BATCH,
+		.original = "77 cpu.quota=50000 100000;",
+		.previous = "77",
+		.next = "20",
+		.owner = "batch.slice",
+	};
+	struct journal_slot slot = { 0 };
+	struct journal *journal = NULL;
+	struct reported reported;
+	char path[PATH_MAX];
+	struct stat st;
+	struct rig rig;
+
+	rig_open_or_skip(&rig, 2);
+	world_stop(&rig.world);
+	world_path(&rig.world, BATCH, "", path, sizeof(path));
+	assert_ok(stat(path, &st));
+	record.inode = st.st_ino;
+	assert_ok(journal_open(rig.world.runtime_fd, NULL, NULL, NULL, &journal));
+	assert_ok(journal_append(journal, &record, &slot));
+	(void)journal_free(journal);
+	world_set(&rig.world, BATCH, "cpu.max", "30000 100000");
+	rig_unit(&rig)->weight = 20;
+	assert_int_equal(restore(&rig, &reported), 0);
+	assert_int_equal(rig_unit(&rig)->weight, BATCH_WANTS);
+	assert_knob(&rig.world, BATCH, "cpu.max", expected);
+	rig_close(&rig);
+}
+
+static void test_restore_journal_old_texts_of_files_are_not_put_back(void **state)
+{
+	(void)state;
+	restore_texts((uint32_t)(monotonic_usec() / USEC_PER_SEC) + 1, "50000 100000");
+	/* Of a version that did not say when. */
+	restore_texts(0, "50000 100000");
+	/* Older than can be. */
+	restore_texts(UINT32_MAX, "30000 100000");
+}
+
 static unsigned int steps_left, steps_seen;
 
 static void step_or_die(const char *step)
@@ -259,14 +341,34 @@ static void step_or_die(const char *step)
 static void day(struct rig *rig)
 {
 	actuator_failpoint = step_or_die;
+	/* One that has no property, and is written over with those that have. */
+	rig_claim(rig, KNOB_CPU_QUOTA_USEC, 12345);
 	rig_claim(rig, KNOB_CPU_WEIGHT, 20);
 	rig_run(rig);
 	rig_claim(rig, KNOB_CPU_IDLE, 1);
 	rig_run(rig);
 	rig_unclaim(rig, KNOB_CPU_IDLE);
 	rig_run(rig);
+	rig_unclaim(rig, KNOB_CPU_WEIGHT);
+	rig_run(rig);
+	rig_claim(rig, KNOB_CPU_WEIGHT, 20);
+	rig_run(rig);
 	(void)actuator_restore_all(rig->world.actuator, false);
 	actuator_failpoint = NULL;
+}
+
+static void assert_untouched(struct rig *rig, unsigned int step, const char *how)
+{
+	const char *weight = world_get(&rig->world, BATCH, "cpu.weight");
+	const char *idle = world_get(&rig->world, BATCH, "cpu.idle");
+	const char *quota = world_get(&rig->world, BATCH, "cpu.max");
+
+	if (rig_unit(rig)->weight != BATCH_WANTS || rig_unit(rig)->quota != UNSET ||
+	    strcmp(weight, "250") != 0 || strcmp(idle, "0") != 0 ||
+	    strcmp(quota, "max 100000") != 0)
+		fail_msg("%s after a kill at step %u: CPUWeight %llu, cpu.weight %s, idle %s, "
+			 "cpu.max %s",
+			 how, step, (unsigned long long)rig_unit(rig)->weight, weight, idle, quota);
 }
 
 static void child_dies_at(struct rig *rig, unsigned int step)
@@ -306,13 +408,40 @@ static void test_killed_at_every_step_everything_comes_back(void **state)
 		/* A start takes longer than what the bus still holds of the dead one. */
 		(void)usleep(20000);
 		assert_int_equal(restore(&rig, &reported), 0);
-		if (rig_unit(&rig)->weight != BATCH_WANTS ||
-		    strcmp(world_get(&rig.world, BATCH, "cpu.weight"), "250") != 0 ||
+		assert_untouched(&rig, step, "restored");
+	}
+	rig_close(&rig);
+}
+
+static void test_killed_at_every_step_gives_what_is_claimed_again(void **state)
+{
+	unsigned int steps;
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	steps_left = steps_seen = 0;
+	day(&rig);
+	steps = steps_seen;
+	world_stop(&rig.world);
+	for (unsigned int step = 1; step <= steps; step++) {
+		child_dies_at(&rig, step);
+		(void)usleep(20000);
+		world_start(&rig.world);
+		rig_claim(&rig, KNOB_CPU_WEIGHT, 20);
+		rig_claim(&rig, KNOB_CPU_QUOTA_USEC, 12345);
+		actuator_drop_owner(rig.world.actuator, "previous run");
+		rig_run(&rig);
+		if (rig_unit(&rig)->weight != 20 ||
+		    strcmp(world_get(&rig.world, BATCH, "cpu.weight"), "20") != 0 ||
 		    strcmp(world_get(&rig.world, BATCH, "cpu.idle"), "0") != 0)
 			fail_msg("killed at step %u of %u: CPUWeight %llu, cpu.weight %s, idle %s",
 				 step, steps, (unsigned long long)rig_unit(&rig)->weight,
 				 world_get(&rig.world, BATCH, "cpu.weight"),
 				 world_get(&rig.world, BATCH, "cpu.idle"));
+		assert_int_equal(actuator_restore_all(rig.world.actuator, false), 0);
+		world_stop(&rig.world);
+		assert_untouched(&rig, step, "stopped");
 	}
 	rig_close(&rig);
 }
@@ -324,12 +453,15 @@ int main(void)
 		cmocka_unit_test(test_restore_journal_without_an_answer_is_kept_for_later),
 		cmocka_unit_test(test_restore_all_mute_systemd_leaves_a_record),
 		cmocka_unit_test(test_restart_same_claim_sets_nothing),
+		cmocka_unit_test(test_restart_of_two_records_the_later_counts),
 		cmocka_unit_test(test_restart_what_nobody_claims_is_undone),
 		cmocka_unit_test(test_restart_dry_undoes_it),
 		cmocka_unit_test(test_restart_unit_that_is_gone_is_forgotten),
 		cmocka_unit_test(test_journal_records_of_units_are_beyond_the_knobs),
 		cmocka_unit_test(test_journal_record_that_lies_is_left),
+		cmocka_unit_test(test_restore_journal_old_texts_of_files_are_not_put_back),
 		cmocka_unit_test(test_killed_at_every_step_everything_comes_back),
+		cmocka_unit_test(test_killed_at_every_step_gives_what_is_claimed_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/resource.h>
+
 #include "berth-test.h"
 #include "unit-world.h"
 
@@ -205,6 +207,223 @@ static void test_pin_bus_without_systemd_is_no_error(void **state)
 	rig_close(&rig);
 }
 
+/* dbus-daemon is started again while several units are being asked for. */
+static void test_pin_bus_that_hangs_up_is_an_answer_to_all(void **state)
+{
+	static const char *const names[] = { "batch.slice", "two.slice", "three.slice" };
+	static const char *const groups[] = { BATCH, "pods/two.slice", "pods/three.slice" };
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	for (size_t i = 1; i < ARRAY_SIZE(groups); i++) {
+		struct manager_unit *unit = &rig.manager.state->units[i];
+
+		rig_group(&rig.world, groups[i]);
+		*unit = (struct manager_unit){ .weight = BATCH_WANTS, .quota = UNSET };
+		(void)snprintf(unit->name, sizeof(unit->name), "%s", names[i]);
+		(void)snprintf(unit->group, sizeof(unit->group), "%s", groups[i]);
+	}
+	rig.manager.state->mute = true;
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		assert_ok(world_claim_at(&rig.world, "one", BATCH_ID + i, groups[i],
+					 KNOB_CPU_WEIGHT, 20, 0));
+	while (rig.manager.state->asked < ARRAY_SIZE(groups))
+		world_run(&rig.world, 10 * USEC_PER_MSEC);
+	assert_int_equal(rig.world.actuator->pins->in_flight, ARRAY_SIZE(groups));
+	manager_bus_stop(&rig.manager);
+	manager_stop(&rig.manager);
+	rig_run(&rig);
+	assert_int_equal(rig.world.actuator->pins->in_flight, 0);
+
+	rig.manager.state->mute = false;
+	assert_ok(manager_bus_start(&rig.manager));
+	manager_start(&rig.manager);
+	actuator_reconcile(rig.world.actuator);
+	rig_run(&rig);
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		assert_int_equal(rig.manager.state->units[i].weight, 20);
+	assert_int_equal(actuator_restore_all(rig.world.actuator, false), 0);
+	assert_int_equal(world_stats(&rig.world).journal_bytes, 0);
+	rig_close(&rig);
+}
+
+static void test_pin_change_that_failed_is_tried_again(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	rig_claim(&rig, KNOB_CPU_WEIGHT, 20);
+	rig_run(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, 20);
+	rig.manager.state->stuck = true;
+	rig_claim(&rig, KNOB_CPU_WEIGHT, 30);
+	rig_run(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, 20);
+	assert_int_equal(world_stats(&rig.world).unit_pin_errors, 1);
+	rig.manager.state->stuck = false;
+	actuator_reconcile(rig.world.actuator);
+	rig_run(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, 30);
+	rig_close(&rig);
+}
+
+/* Two changes that never came to systemd: what it has is of the one before, and ours. */
+static void test_pin_changes_that_failed_leave_it_ours(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	rig_claim(&rig, KNOB_CPU_WEIGHT, 20);
+	rig_run(&rig);
+	rig.manager.state->stuck = true;
+	for (uint64_t weight = 30; weight < 60; weight += 10) {
+		rig_claim(&rig, KNOB_CPU_WEIGHT, weight);
+		actuator_reconcile(rig.world.actuator);
+		rig_run(&rig);
+	}
+	assert_int_equal(world_stats(&rig.world).unit_pin_errors, 3);
+	assert_int_equal(rig_unit(&rig)->weight, 20);
+	rig.manager.state->stuck = false;
+	rig_unclaim(&rig, KNOB_CPU_WEIGHT);
+	actuator_reconcile(rig.world.actuator);
+	rig_run(&rig);
+	assert_int_equal(rig_told(&rig, "systemd", "left"), 0);
+	assert_int_equal(rig_unit(&rig)->weight, BATCH_WANTS);
+	assert_knob(&rig.world, BATCH, "cpu.weight", "250");
+	assert_int_equal(world_stats(&rig.world).journal_bytes, 0);
+	rig_close(&rig);
+}
+
+/* Nothing can be added to the journal; what is in it is enough to undo. */
+static void test_pin_full_journal_is_undone_at_the_end(void **state)
+{
+	void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+	struct rlimit whole, limit;
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	rig_claim(&rig, KNOB_CPU_WEIGHT, 20);
+	rig_claim(&rig, KNOB_MEMORY_LOW_BYTES, 8192);
+	rig_run(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, 20);
+	assert_int_equal(rig_unit(&rig)->low, 8192);
+	assert_ok(getrlimit(RLIMIT_FSIZE, &whole));
+	limit = whole;
+	limit.rlim_cur = world_stats(&rig.world).journal_bytes;
+	assert_ok(setrlimit(RLIMIT_FSIZE, &limit));
+	assert_int_equal(actuator_restore_all(rig.world.actuator, false), 0);
+	assert_ok(setrlimit(RLIMIT_FSIZE, &whole));
+	(void)signal(SIGXFSZ, before);
+	assert_int_equal(rig_unit(&rig)->weight, BATCH_WANTS);
+	assert_int_equal(rig_unit(&rig)->low, 0);
+	assert_knob(&rig.world, BATCH, "cpu.weight", "250");
+	assert_int_equal(world_stats(&rig.world).journal_bytes, 0);
+	rig_close(&rig);
+}
+
+/* It did as it was told after all: what it wrote over in passing is put back with the next answer.
+ */
+static void test_pin_systemd_that_is_late_takes_no_text_of_others(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	world_set(&rig.world, BATCH, "cpu.max", "12500 100000");
+	rig.manager.state->late = true;
+	rig_claim(&rig, KNOB_CPU_WEIGHT, 20);
+	rig_run(&rig);
+	rig.manager.state->late = false;
+	actuator_reconcile(rig.world.actuator);
+	rig_run(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, 20);
+	assert_knob(&rig.world, BATCH, "cpu.max", "12500 100000");
+	rig.manager.state->late = true;
+	rig_unclaim(&rig, KNOB_CPU_WEIGHT);
+	rig_run(&rig);
+	/* Wanted again: that it was set once says nothing. */
+	rig_claim(&rig, KNOB_CPU_WEIGHT, 20);
+	rig.manager.state->late = false;
+	actuator_reconcile(rig.world.actuator);
+	rig_run(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, 20);
+	rig.manager.state->late = true;
+	rig_unclaim(&rig, KNOB_CPU_WEIGHT);
+	rig_run(&rig);
+	rig.manager.state->late = false;
+	actuator_reconcile(rig.world.actuator);
+	rig_run(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, BATCH_WANTS);
+	assert_knob(&rig.world, BATCH, "cpu.weight", "250");
+	assert_knob(&rig.world, BATCH, "cpu.max", "12500 100000");
+	assert_int_equal(world_stats(&rig.world).journal_bytes, 0);
+	rig_close(&rig);
+}
+
+static struct rig *meanwhile_rig;
+static uint64_t meanwhile_quota;
+
+/* Once, when what the files hold was read and systemd is about to be told. */
+static void meanwhile(const char *step)
+{
+	struct rig *rig = meanwhile_rig;
+
+	if (!rig || strcmp(step, "unit-property-set") != 0)
+		return;
+	meanwhile_rig = NULL;
+	if (meanwhile_quota)
+		rig_claim(rig, KNOB_CPU_QUOTA_USEC, meanwhile_quota);
+	else
+		rig_unclaim(rig, KNOB_CPU_QUOTA_USEC);
+}
+
+static void changed_meanwhile(uint64_t quota, bool undo, const char *expected)
+{
+	struct rig rig;
+
+	rig_open_or_skip(&rig, 2);
+	rig_claim(&rig, KNOB_CPU_QUOTA_USEC, 12345);
+	rig_claim(&rig, KNOB_CPU_WEIGHT, 20);
+	rig_run(&rig);
+	meanwhile_rig = &rig;
+	meanwhile_quota = quota;
+	actuator_failpoint = meanwhile;
+	if (undo)
+		rig_unclaim(&rig, KNOB_CPU_WEIGHT);
+	else
+		rig_claim(&rig, KNOB_CPU_WEIGHT, 30);
+	rig_run(&rig);
+	actuator_failpoint = NULL;
+	assert_null(meanwhile_rig);
+	assert_int_equal(rig_unit(&rig)->weight, undo ? BATCH_WANTS : 30);
+	assert_knob(&rig.world, BATCH, "cpu.max", expected);
+	assert_int_equal(world_stats(&rig.world).foreign_writes, 0);
+	assert_int_equal(actuator_restore_all(rig.world.actuator, false), 0);
+	assert_knob(&rig.world, BATCH, "cpu.max", "max 100000");
+	assert_knob(&rig.world, BATCH, "cpu.weight", "250");
+	rig_close(&rig);
+}
+
+/* systemd writes all of the unit's knobs: what is put back after is what we wrote last, and not
+ * what was there when systemd was told. */
+static void test_pin_knob_changed_meanwhile_keeps_the_new_value(void **state)
+{
+	(void)state;
+	changed_meanwhile(23456, false, "23456 100000");
+	changed_meanwhile(23456, true, "23456 100000");
+}
+
+static void test_pin_knob_put_back_meanwhile_stays_so(void **state)
+{
+	(void)state;
+	changed_meanwhile(0, false, "max 100000");
+	changed_meanwhile(0, true, "max 100000");
+}
+
 static void test_pin_no_systemd_asks_nobody(void **state)
 {
 	char path[PATH_MAX];
@@ -403,6 +622,13 @@ int main(void)
 		cmocka_unit_test(test_pin_v1_shares),
 		cmocka_unit_test(test_pin_no_bus_nothing_happens),
 		cmocka_unit_test(test_pin_bus_without_systemd_is_no_error),
+		cmocka_unit_test(test_pin_bus_that_hangs_up_is_an_answer_to_all),
+		cmocka_unit_test(test_pin_change_that_failed_is_tried_again),
+		cmocka_unit_test(test_pin_changes_that_failed_leave_it_ours),
+		cmocka_unit_test(test_pin_full_journal_is_undone_at_the_end),
+		cmocka_unit_test(test_pin_systemd_that_is_late_takes_no_text_of_others),
+		cmocka_unit_test(test_pin_knob_changed_meanwhile_keeps_the_new_value),
+		cmocka_unit_test(test_pin_knob_put_back_meanwhile_stays_so),
 		cmocka_unit_test(test_pin_no_systemd_asks_nobody),
 		cmocka_unit_test(test_pin_what_is_no_unit_is_asked_for_once),
 		cmocka_unit_test(test_pin_unit_of_another_group_is_left_alone),

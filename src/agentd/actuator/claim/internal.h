@@ -117,8 +117,8 @@ struct actuator {
 	sd_event_source *inotify_source, *timer;
 	uint64_t armed_usec; /* of the timer; 0: off */
 	uint64_t reconcile_usec, unwatched_usec;
-	uint64_t compact_usec;   /* not before that */
-	bool has_unheld_records; /* the journal knows more than the holdings: it is not compacted */
+	uint64_t compact_usec; /* not before that */
+	bool has_lost_records; /* only the journal has them, for want of memory: not compacted */
 	bool refused; /* the kernel refused a KNOB_GROW_UP, maybe for a neighbour's value */
 	unsigned int unwatched;
 	struct actuator_stats stats;

@@ -52,7 +52,7 @@ static int journal_compact_all(struct actuator *actuator)
 	struct holding *holding;
 	int r;
 
-	if (actuator->has_unheld_records || actuator->compact_usec > now)
+	if (actuator->has_lost_records || actuator->compact_usec > now)
 		return -EBUSY;
 	r = journal_compact_begin(actuator->journal);
 	if (r < 0)

@@ -3,13 +3,10 @@
 #include <errno.h>
 
 #include "actuator/claim/internal.h"
-#include "parse.h"
 
 static void release_item(const struct actuator *actuator, const struct holding *holding,
 			 struct restore_item *ret)
 {
-	int64_t number = 0;
-
 	*ret = (struct restore_item){
 		.original = holding->original ? holding->original : "",
 		.previous = "",
@@ -18,8 +15,6 @@ static void release_item(const struct actuator *actuator, const struct holding *
 		.was_locked = holding->flags & HOLDING_WAS_LOCKED,
 	};
 	holding_place(actuator, holding, &ret->place);
-	if (holding->processes && parse_s64(ret->written, &number) == 0)
-		ret->number = (uint64_t)number;
 }
 
 static void release_tell(struct actuator *actuator, const struct holding *holding, int result)
@@ -93,6 +88,10 @@ int holding_release(struct actuator *actuator, struct holding *holding)
 		r = restore_knob(&item);
 	if (r < 0)
 		return release_fail(actuator, holding, r);
+	/* systemd may have written over it before, or be about to. */
+	if (holding->original && holding->written)
+		unit_pins_wrote(actuator->pins, holding->group->cgroup.path,
+				(enum knob)holding->knob, holding->written, holding->original);
 	release_end(actuator, holding, r);
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include "actuator/claim/internal.h"
 #include "actuator/process-list.h"
 #include "actuator/resctrl/resctrl.h"
+#include "parse.h"
 
 /* What the file holds, told by the record. */
 static int replay_read(const struct actuator *actuator, const struct holding *holding, char *text,
@@ -26,6 +27,29 @@ static int replay_read(const struct actuator *actuator, const struct holding *ho
 	return r < 0 ? r : knob_file_read(&file, text, size);
 }
 
+/* Of the value that the file holds. It is the one that was recorded, unless that one could not be
+ * written, or was on its way by another. */
+static uint64_t replay_number(const struct actuator *actuator, const struct holding *holding,
+			      uint64_t recorded, const char *text)
+{
+	cleanup_knob_file struct knob_file file = KNOB_FILE_NULL;
+	enum knob knob = (enum knob)holding->knob;
+	char base[KNOB_TEXT_MAX], meant[KNOB_TEXT_MAX];
+	int version = holding_version(actuator, holding);
+	struct knob_place place;
+	uint64_t held;
+
+	holding_place(actuator, holding, &place);
+	/* On v1 the period is in another file. */
+	if (knob != KNOB_CPU_QUOTA_USEC || knob_file_open(&place, false, &file) < 0 ||
+	    knob_read_current(file.dirfd, knob, version, base, sizeof(base)) < 0)
+		(void)snprintf(base, sizeof(base), "%s", text);
+	if (knob_format(knob, version, recorded, base, meant, sizeof(meant)) == 0 &&
+	    knob_same(knob, version, meant, text))
+		return recorded;
+	return knob_parse_in(file.dirfd, knob, version, text, &held) == 0 ? held : recorded;
+}
+
 static bool replay_is_gone(int error)
 {
 	return error == -ENOENT || error == -ESTALE || error == -ENODEV || error == -ENXIO ||
@@ -35,16 +59,24 @@ static bool replay_is_gone(int error)
 static int replay_processes(struct holding *holding, const struct journal_record *record)
 {
 	int r = record->original[0] ? process_knob_parse(holding->processes, record->original) : 0;
+	int64_t number = 0;
 
+	if (r == 0)
+		r = parse_s64(record->next, &number);
 	if (r < 0)
 		return r;
-	holding->number = record->number;
+	holding->number = (uint64_t)number;
+	if (record->previous[0] && parse_s64(record->previous, &number) == 0)
+		process_knob_expect(holding->processes, (uint64_t)number);
 	holding_set_text(&holding->original, "per process");
 	holding_set_text(&holding->written, record->next);
 	return 0;
 }
 
-/* 0: we hold it; -ENODATA: nothing of ours is there; -errno. */
+#define REPLAY_ENDS 1
+
+/* 0: we hold it; REPLAY_ENDS: nothing of ours is there, but maybe below; -ENODATA: nothing of ours
+ * is there; -errno. */
 static int replay_judge(struct actuator *actuator, struct holding *holding,
 			const struct journal_record *record)
 {
@@ -70,12 +102,14 @@ static int replay_judge(struct actuator *actuator, struct holding *holding,
 	if (record->next[0] &&
 	    ((record->flags & JOURNAL_LOCKED) || knob_same(knob, version, current, record->next))) {
 		holding_set_text(&holding->written, record->next);
+		holding->number = replay_number(actuator, holding, record->number, record->next);
 		return 0;
 	}
 	/* Made and not written to yet: its mark says that it is ours. */
 	if (resctrl_class_of(knob) >= 0 && strcmp(current, RESCTRL_ABSENT) != 0 &&
 	    strcmp(current, RESCTRL_FOREIGN) != 0) {
 		holding_set_text(&holding->written, current);
+		holding->number = replay_number(actuator, holding, record->number, current);
 		return 0;
 	}
 	/* Whoever claims it again has it completed. */
@@ -85,10 +119,18 @@ static int replay_judge(struct actuator *actuator, struct holding *holding,
 	}
 	if (record->previous[0] && knob_same(knob, version, current, record->previous)) {
 		holding_set_text(&holding->written, record->previous);
-		return knob_parse(knob, version, record->previous, &holding->number);
+		holding->number =
+			replay_number(actuator, holding, record->number, record->previous);
+		return 0;
 	}
 	if (record->flags & JOURNAL_LOCKED)
 		return 0;
+	/* Groups that were made below meanwhile may have a copy of it still: it ends as others do.
+	 */
+	if (holding_is_nested(actuator, holding)) {
+		holding_set_text(&holding->written, record->next);
+		return REPLAY_ENDS;
+	}
 	if (!knob_same(knob, version, current, record->original))
 		actuator_tell(actuator, holding, "foreign", current,
 			      "left: changed while no daemon ran", 0);
@@ -142,6 +184,13 @@ static int replay_claim(struct actuator *actuator, struct holding *holding,
 			 record->owner);
 }
 
+/* Nobody here has it, or knows what to do with it. */
+static void replay_keep(struct actuator *actuator, const struct journal_record *record)
+{
+	if (journal_keep(actuator->journal, record) < 0)
+		actuator->has_lost_records = true;
+}
+
 static void replay_record(void *data, struct journal *journal, const struct journal_record *record,
 			  const struct journal_slot *slot)
 {
@@ -157,7 +206,7 @@ static void replay_record(void *data, struct journal *journal, const struct jour
 		return;
 	if (record->knob >= KNOB_MAX) {
 		log_warning("ignoring a journal entry of an unknown knob, of another version");
-		actuator->has_unheld_records = true;
+		replay_keep(actuator, record);
 		return;
 	}
 	r = replay_group(actuator, record, &group);
@@ -171,7 +220,7 @@ static void replay_record(void *data, struct journal *journal, const struct jour
 	if (r < 0 && !replay_is_gone(r)) {
 		log_warning("'%s' of '%s' stays in the journal for the next start: %s",
 			    knob_table[record->knob].name, record->path, strerror(-r));
-		actuator->has_unheld_records = true;
+		replay_keep(actuator, record);
 		return;
 	}
 	if (r != 0) {
@@ -182,6 +231,11 @@ static void replay_record(void *data, struct journal *journal, const struct jour
 	holding->slot = *slot;
 	r = replay_judge(actuator, holding, record);
 	if (r < 0) {
+		/* Want of memory says nothing of what is there. */
+		if (r != -ENODATA && !replay_is_gone(r)) {
+			holding->slot = (struct journal_slot){ 0 };
+			replay_keep(actuator, record);
+		}
 		holding_kill(actuator, holding);
 		return;
 	}
@@ -189,7 +243,7 @@ static void replay_record(void *data, struct journal *journal, const struct jour
 	/* Whoever claims the same again has it written. */
 	if (!replay_is_part(holding, record))
 		holding->flags |= HOLDING_SETTLED;
-	if (!(record->flags & JOURNAL_INTERNAL) && holding->written)
+	if (r != REPLAY_ENDS && !(record->flags & JOURNAL_INTERNAL) && holding->written)
 		(void)replay_claim(actuator, holding, record);
 }
 
@@ -212,20 +266,27 @@ static void replay_link(struct actuator *actuator)
 
 int actuator_replay(struct actuator *actuator)
 {
-	struct journal_found found = { 0 };
+	const struct actuator_context *context = &actuator->context;
+	struct journal_found before = { 0 }, found = { 0 };
 	struct holding *holding;
-	int r = journal_open(actuator->context.runtime_fd, &found, replay_record, actuator,
-			     &actuator->journal);
+	int r;
+
+	restore_unit_files(context->root, context->hierarchy, context->runtime_fd, &before);
+	r = journal_open(actuator->context.runtime_fd, &found, replay_record, actuator,
+			 &actuator->journal);
 
 	if (r < 0) {
 		actuator->journal = NULL;
 		log_error("cannot use the journal '%s': %s", JOURNAL_NAME, strerror(-r));
 		return -EIO;
 	}
+	if (before.bad)
+		found = before;
 	if (found.bad)
-		log_error("'%s' was damaged; it is kept as '%s', and what could be read of it is "
-			  "in use",
-			  JOURNAL_NAME, JOURNAL_NAME_BAD);
+		log_error("'%s' was damaged; %s, and what could be read of it is in use",
+			  JOURNAL_NAME,
+			  found.aside ? "it is kept as '" JOURNAL_NAME_BAD "'"
+				      : "there is no room for another one");
 	unit_pins_set_journal(actuator->pins, actuator->journal);
 	replay_link(actuator);
 	list_foreach (holding, &actuator->holdings, list) {
@@ -236,6 +297,8 @@ int actuator_replay(struct actuator *actuator)
 			process_look_soon(actuator, holding);
 		else
 			drift_watch(actuator, holding);
+		/* It may have been written, and systemd not told. */
+		actuator_unit_look(actuator, holding->group);
 		/* Shadows, their lock there or gone, and sums of nothing. */
 		if (actuator_writes(actuator) &&
 		    (!holding_is_claimed(holding) || (holding->flags & HOLDING_WAS_LOCKED))) {

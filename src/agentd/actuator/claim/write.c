@@ -269,6 +269,9 @@ static int write_file(struct actuator *actuator, struct holding *holding, uint64
 	}
 	if (r == 0)
 		holding->foreign_hash = 0;
+	if (r == 0 && holding->written)
+		unit_pins_wrote(actuator->pins, holding->group->cgroup.path, knob, NULL,
+				holding->written);
 	if (r == 0 && (holding->flags & HOLDING_WAS_LOCKED)) {
 		/* From here on the kernel's reset value would be somebody else's. */
 		holding->flags &= (uint16_t)~HOLDING_WAS_LOCKED;

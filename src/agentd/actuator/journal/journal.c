@@ -24,6 +24,7 @@ struct journal {
 	uint64_t size, live, new_size;
 	uint64_t live_count;
 	uint64_t next_id;
+	struct strbuf kept; /* records that each compaction carries over */
 };
 
 DEFINE_CLEANUP(struct journal *, journal_free);
@@ -124,13 +125,19 @@ static int journal_set_aside(struct journal *journal, const struct journal_scan 
 	return 0;
 }
 
-static int journal_take_over(struct journal *journal, const struct journal_scan *scan,
-			     size_t file_size)
+static int journal_take_over(struct journal *journal, struct journal_scan *scan, size_t file_size)
 {
-	if (scan->found.bad)
-		return journal_set_aside(journal, scan);
+	if (scan->found.bad) {
+		int r = journal_set_aside(journal, scan);
+
+		scan->found.aside = r == 0;
+		/* The file system is full: each record stands for itself, whatever is between. */
+		if (r != -ENOSPC || file_size == 0)
+			return r;
+		(void)unlinkat(journal->runtime_fd, JOURNAL_NAME_NEW, 0);
+	}
 	journal->size = file_size;
-	if (scan->found.torn) {
+	if (scan->found.torn && !scan->found.bad) {
 		if (ftruncate(journal->fd, (off_t)scan->end) < 0)
 			return -errno;
 		journal->size = scan->end;
@@ -218,6 +225,7 @@ struct journal *journal_free(struct journal *journal)
 		return NULL;
 	journal->fd = close_keep_errno(journal->fd);
 	journal->new_fd = close_keep_errno(journal->new_fd);
+	strbuf_done(&journal->kept);
 	free(journal);
 	return NULL;
 }
@@ -284,6 +292,9 @@ int journal_release(struct journal *journal, struct journal_slot *slot)
 
 	int r = strbuf_error(&buffer);
 
+	/* One that is larger is not read again. */
+	if (r == 0 && journal->size + buffer.length > LIMIT_JOURNAL_BYTES)
+		r = -ENOSPC;
 	if (r == 0)
 		r = journal_write(journal->fd, buffer.text, buffer.length, journal->size);
 	if (r < 0)
@@ -291,6 +302,12 @@ int journal_release(struct journal *journal, struct journal_slot *slot)
 	journal->size += buffer.length;
 	failpoint("journal-released");
 	return 0;
+}
+
+int journal_keep(struct journal *journal, const struct journal_record *record)
+{
+	journal_encode(&journal->kept, record);
+	return strbuf_error(&journal->kept);
 }
 
 bool journal_wants_compaction(const struct journal *journal)
@@ -311,6 +328,20 @@ int journal_compact_begin(struct journal *journal)
 	return 0;
 }
 
+static int journal_compact_write(struct journal *journal, const struct strbuf *buffer)
+{
+	int r = strbuf_error(buffer);
+
+	if (r == 0 && journal->new_size + buffer->length > LIMIT_JOURNAL_BYTES)
+		r = -ENOSPC;
+	if (r == 0)
+		r = journal_write(journal->new_fd, strbuf_text(buffer), buffer->length,
+				  journal->new_size);
+	if (r == 0)
+		journal->new_size += buffer->length;
+	return r;
+}
+
 int journal_compact_add(struct journal *journal, const struct journal_record *record,
 			struct journal_slot *slot)
 {
@@ -320,13 +351,11 @@ int journal_compact_add(struct journal *journal, const struct journal_record *re
 	full.id = slot->id;
 	journal_encode(&buffer, &full);
 
-	int r = strbuf_error(&buffer);
+	int r = buffer.length > JOURNAL_RECORD_MAX ? -E2BIG
+						   : journal_compact_write(journal, &buffer);
 
-	if (r == 0)
-		r = journal_write(journal->new_fd, buffer.text, buffer.length, journal->new_size);
 	if (r < 0)
 		return r;
-	journal->new_size += buffer.length;
 	slot->size = (uint32_t)buffer.length;
 	/* The compaction may yet fail, and then the old file does not have this record. */
 	slot->hash = 0;
@@ -336,6 +365,10 @@ int journal_compact_add(struct journal *journal, const struct journal_record *re
 
 int journal_compact_end(struct journal *journal)
 {
+	int r = journal_compact_write(journal, &journal->kept);
+
+	if (r < 0)
+		return r;
 	if (renameat(journal->runtime_fd, JOURNAL_NAME_NEW, journal->runtime_fd, JOURNAL_NAME) < 0)
 		return -errno;
 	journal->fd = close_keep_errno(journal->fd);

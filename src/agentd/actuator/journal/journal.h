@@ -52,12 +52,14 @@ struct journal;
 
 /* What was found when the journal was opened. */
 struct journal_found {
-	bool torn; /* the last record was incomplete */
-	bool bad;  /* something else than records was in it; what could be read was */
+	bool torn;  /* the last record was incomplete */
+	bool bad;   /* something else than records was in it; what could be read was */
+	bool aside; /* the bad one is kept as JOURNAL_NAME_BAD; else there was no room for that */
 };
 
 /* Open or create. Calls fn for each live record, the last of each id, oldest id first; fn may be
- * NULL, and may append and release. A bad one is set aside as knobs.journal.bad. 0 or -errno. */
+ * NULL, and may append and release. A bad one is set aside as knobs.journal.bad, if there is room.
+ * 0 or -errno. */
 int journal_open(int runtime_fd, struct journal_found *ret_found,
 		 void (*fn)(void *data, struct journal *journal,
 			    const struct journal_record *record, const struct journal_slot *slot),
@@ -69,13 +71,18 @@ struct journal *journal_free(struct journal *journal);
  * file and the slot are as before. */
 int journal_append(struct journal *journal, const struct journal_record *record,
 		   struct journal_slot *slot);
-/* Empties the slot, also on failure: an entry that could not be released is replayed after a crash
- * and then finds its original in place. */
+/* Empties the slot, also on failure (-ENOSPC as above): an entry that could not be released is
+ * replayed after a crash and then finds its original in place. */
 int journal_release(struct journal *journal, struct journal_slot *slot);
+
+/* A record that was handed out and that nobody has: each compaction carries it over as it is. 0 or
+ * -ENOMEM: there is to be no compaction then. */
+int journal_keep(struct journal *journal, const struct journal_record *record);
 
 /* More than half of a file over 64 kB is garbage. */
 bool journal_wants_compaction(const struct journal *journal);
-/* A new file beside the old one; add every live record, then end (renames) or abort. */
+/* A new file beside the old one; add every live record, then end (renames) or abort. Add and end
+ * fail as journal_append() does. */
 int journal_compact_begin(struct journal *journal);
 int journal_compact_add(struct journal *journal, const struct journal_record *record,
 			struct journal_slot *slot);

@@ -26,8 +26,9 @@ struct process_knob {
 
 	struct process_entry *entries; /* ascending by pid */
 	size_t count;
-	bool has_applied;
+	bool has_applied, has_before;
 	int64_t applied;  /* the process value that apply wrote last */
+	int64_t before;   /* what some may hold still instead, since that did not go through */
 	bool is_replayed; /* the entries are the journal's, what was applied is not known */
 };
 

@@ -84,6 +84,12 @@ static const struct process_entry *entry_eldest(const struct process_entry *entr
 	return eldest;
 }
 
+static bool value_is_ours(const struct process_knob *knob, int64_t value)
+{
+	return (knob->has_applied && value == knob->applied) ||
+	       (knob->has_before && value == knob->before);
+}
+
 /* fork() hands both values down (proc(5), prctl(2)). A process that holds what its parent holds
  * would, without us, hold its parent's original; one whose parent is gone but that holds what we
  * write, the eldest's. */
@@ -101,7 +107,7 @@ static int64_t original_infer(const struct look *look, const struct process_stat
 	    process_value_read(knob->knob, fd, from->pid, &parent_value) == 0 &&
 	    parent_value == value)
 		return from->original;
-	if (!knob->has_applied || value != knob->applied || !look->eldest)
+	if (!value_is_ours(knob, value) || !look->eldest)
 		return value;
 	return look->eldest->original;
 }
@@ -199,6 +205,22 @@ static int entry_apply(const struct process_knob *knob, const struct process_ent
 	return r < 0 ? r : 1;
 }
 
+void process_knob_expect(struct process_knob *knob, uint64_t before)
+{
+	knob->before = (int64_t)before;
+	knob->has_before = true;
+}
+
+static void knob_applied(struct process_knob *knob, int64_t value, int error)
+{
+	if (error == 0)
+		knob->has_before = false;
+	else if (knob->has_applied && knob->applied != value)
+		process_knob_expect(knob, (uint64_t)knob->applied);
+	knob->applied = value;
+	knob->has_applied = true;
+}
+
 /* Never less than what it had: only with CAP_SYS_RESOURCE, which berthd does without, may a value
  * be lowered below what one that had it wrote (fs/proc/base.c, oom_score_adj_min). */
 static int oom_score_apply(struct process_knob *knob, int64_t value)
@@ -213,8 +235,7 @@ static int oom_score_apply(struct process_knob *knob, int64_t value)
 		else if (r < 0 && r != -ESRCH)
 			last = r;
 	}
-	knob->applied = value;
-	knob->has_applied = true;
+	knob_applied(knob, value, last);
 	return last < 0 ? last : written;
 }
 
@@ -226,7 +247,7 @@ static bool entry_is_ours(const struct process_knob *knob, const struct process_
 		return false;
 	if (knob->knob == KNOB_CORE_SCHED)
 		return entry->original == 0 && (!knob->has_applied || current == knob->applied);
-	return current == (int64_t)written || (knob->has_applied && current == knob->applied);
+	return current == (int64_t)written || value_is_ours(knob, current);
 }
 
 /* 1: it is to be put back; 0: it is not, or not any more; -errno: that cannot be seen now. */
@@ -275,18 +296,31 @@ static void restore_values(const struct process_knob *knob, int *results)
 		results[i] = entry_apply(knob, &knob->entries[i], knob->entries[i].original);
 }
 
+static int class_leave(const struct process_knob *knob, int64_t class)
+{
+	int r = resctrl_tasks_leave(knob->root, knob->hierarchy, &knob->group, (unsigned int)class);
+
+	/* With its group the class' tasks went back. */
+	return r == -ENXIO ? 0 : r;
+}
+
+static int class_restore(const struct process_knob *knob, int64_t written)
+{
+	int r = class_leave(knob, written);
+	int before =
+		knob->has_before && knob->before != written ? class_leave(knob, knob->before) : 0;
+
+	return r < 0 || before < 0 ? MIN(r, before) : r + before;
+}
+
 int process_knob_restore(struct process_knob *knob, uint64_t written)
 {
 	cleanup_free int *results = NULL;
 	size_t kept = 0, unseen;
 	int put_back = 0, last = 0, r = 0;
 
-	if (knob->knob == KNOB_CACHE_CLASS) {
-		r = resctrl_tasks_leave(knob->root, knob->hierarchy, &knob->group,
-					(unsigned int)written);
-		/* With its group the class' tasks went back. */
-		return r == -ENXIO ? 0 : r;
-	}
+	if (knob->knob == KNOB_CACHE_CLASS)
+		return class_restore(knob, (int64_t)written);
 	if (!knob->has_applied && knob->knob == KNOB_OOM_SCORE_ADJ) {
 		knob->applied = (int64_t)written;
 		knob->has_applied = true;
@@ -316,7 +350,7 @@ int process_knob_restore(struct process_knob *knob, uint64_t written)
 		qsort(knob->entries, kept, sizeof(*knob->entries), entry_compare);
 	knob->count = kept;
 	if (kept == 0)
-		knob->has_applied = false;
+		knob->has_applied = knob->has_before = false;
 	/* The reason of the whole round, such as no thread, says more than that of the last. */
 	if (r < 0)
 		return r;
@@ -325,9 +359,13 @@ int process_knob_restore(struct process_knob *knob, uint64_t written)
 
 int process_knob_apply(struct process_knob *knob, uint64_t number)
 {
-	if (knob->knob == KNOB_CACHE_CLASS)
-		return resctrl_tasks_join(knob->root, knob->hierarchy, &knob->group,
-					  (unsigned int)number);
+	if (knob->knob == KNOB_CACHE_CLASS) {
+		int r = resctrl_tasks_join(knob->root, knob->hierarchy, &knob->group,
+					   (unsigned int)number);
+
+		knob_applied(knob, (int64_t)number, MIN(r, 0));
+		return r;
+	}
 	if (knob->knob == KNOB_OOM_SCORE_ADJ)
 		return oom_score_apply(knob, (int64_t)number);
 	return number ? core_sched_apply(knob) : process_knob_restore(knob, 1);

@@ -42,7 +42,10 @@ int process_knob_look(struct process_knob *knob);
 /* How many processes were written to (0: all hold the value already), or the last -errno when one
  * that still lives refused. Processes that ended meanwhile are not an error. */
 int process_knob_apply(struct process_knob *knob, uint64_t number);
-/* Put the original back where a process still holds `written` or the value applied before that;
+/* What the record has as the value before the one that was to be applied: whoever was killed in
+ * between left it with some. It is ours as well, until an apply has gone through. */
+void process_knob_expect(struct process_knob *knob, uint64_t before);
+/* Put the original back where a process still holds `written` or a value applied before that;
  * one that somebody else changed is left alone. Empties the struct of what was put back. How many
  * were written to, or the last -errno (what failed is kept, for another try). */
 int process_knob_restore(struct process_knob *knob, uint64_t written);

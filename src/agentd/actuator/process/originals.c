@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "actuator/process/knob-internal.h"
-#include "limit.h"
 #include "macro.h"
 #include "parse.h"
 
@@ -46,7 +45,8 @@ static int entry_parse(char *word, int64_t original, struct originals *originals
 	*start++ = '\0';
 	if (parse_u64_hex(word, &pid) < 0 || parse_u64_hex(start, &entry.start) < 0)
 		return -EINVAL;
-	if (pid == 0 || pid > INT32_MAX || originals->count >= LIMIT_PIDS)
+	/* There may be more than LIMIT_PIDS of them, with those that have left the group. */
+	if (pid == 0 || pid > INT32_MAX)
 		return -EINVAL;
 	entry.pid = (int)pid;
 	if (originals->count > 0 && originals->entries[originals->count - 1].pid >= entry.pid)

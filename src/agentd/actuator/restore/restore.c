@@ -76,15 +76,15 @@ static bool restore_is_ours(const struct restore_item *item, int version, const 
 
 static int restore_processes(const struct restore_item *item)
 {
-	int64_t previous;
-	int r = process_knob_restore(item->processes, item->number);
+	int64_t written = 0, previous = 0;
+	int r = parse_s64(item->written, &written);
 
+	if (r < 0)
+		return r;
 	/* Killed between the record and the last process: some hold the value before. */
-	if (r >= 0 && item->previous[0] && parse_s64(item->previous, &previous) == 0) {
-		int more = process_knob_restore(item->processes, (uint64_t)previous);
-
-		r = more < 0 ? more : r + more;
-	}
+	if (item->previous[0] && parse_s64(item->previous, &previous) == 0)
+		process_knob_expect(item->processes, (uint64_t)previous);
+	r = process_knob_restore(item->processes, (uint64_t)written);
 	if (r == -ENOENT || r == -ESTALE || r == -ESRCH)
 		return RESTORE_NOTHING;
 	return r < 0 ? r : r > 0 ? RESTORE_DONE : RESTORE_NOTHING;

@@ -23,7 +23,6 @@ enum restore_result {
 struct restore_item {
 	struct knob_place place;
 	const char *original, *previous, *written; /* "" none */
-	uint64_t number;                           /* of a process knob */
 	struct process_knob *processes;            /* of a process knob, else NULL */
 	bool was_locked; /* the kernel has reset it when its lock went away */
 };
@@ -40,6 +39,15 @@ struct restore_order {
 	enum knob knob;
 	const char *path, *original, *written; /* "" none */
 };
+
+struct hierarchy;
+struct journal_found;
+struct sysroot;
+
+/* The first thing of a daemon that starts, before it looks at any knob: what systemd was writing
+ * over when the run before was killed. */
+void restore_unit_files(const struct sysroot *root, const struct hierarchy *hierarchy,
+			int runtime_fd, struct journal_found *ret_found);
 
 /* In which order two knobs of groups are put back: locks before what they lock, parents first
  * where the kernel propagates down, children first where ancestors hold sums. Where a child may not

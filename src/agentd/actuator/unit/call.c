@@ -21,14 +21,40 @@
 #define BUS_PROPERTIES  "org.freedesktop.DBus.Properties"
 #define NO_SUCH_UNIT    "org.freedesktop.systemd1.NoSuchUnit"
 
+static void unit_fail(struct unit *unit, int error)
+{
+	unit->waits = true;
+	unit->pins->errors++;
+	/* What systemd has now is asked for first. */
+	if (unit->step == UNIT_SETTING) {
+		unit->pin[unit->property].stale = true;
+		unit_files_unanswered(unit, true);
+	}
+	if (!unit->told_error)
+		unit_tell(unit, unit->value, "systemd cannot be told", error);
+	unit->told_error = true;
+	unit_finish(unit, true);
+}
+
+/* A bus that hung up tells one call on each turn of the loop, and the rest never, once it is let
+ * go. */
+static void unit_bus_close(struct unit_pins *pins)
+{
+	struct unit *unit, *following;
+
+	list_foreach_safe (unit, following, &pins->units, list)
+		if (unit->step != UNIT_STILL)
+			unit_fail(unit, -ECONNRESET);
+	pins->bus = sd_bus_close_unref(pins->bus);
+}
+
 int unit_bus_open(struct unit_pins *pins)
 {
 	int r;
 
 	if (pins->bus && sd_bus_is_open(pins->bus) > 0)
 		return 0;
-	/* It hung up, and has told so to every call that was under way. */
-	pins->bus = sd_bus_close_unref(pins->bus);
+	unit_bus_close(pins);
 	r = sd_bus_open_system(&pins->bus);
 	if (r < 0) {
 		pins->bus = NULL;
@@ -69,16 +95,6 @@ static bool error_is_gone(const sd_bus_error *error)
 	return sd_bus_error_has_name(error, NO_SUCH_UNIT) ||
 	       sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_OBJECT) ||
 	       sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_INTERFACE);
-}
-
-static void unit_fail(struct unit *unit, int error)
-{
-	unit->waits = true;
-	unit->pins->errors++;
-	if (!unit->told_error)
-		unit_tell(unit, unit->value, "systemd cannot be told", error);
-	unit->told_error = true;
-	unit_finish(unit, true);
 }
 
 static void unit_fail_by(struct unit *unit, sd_bus_message *message)
@@ -171,27 +187,26 @@ static int on_set(sd_bus_message *message, void *data, sd_bus_error *reterr)
 	return 0;
 }
 
-static void unit_set(struct unit *unit, bool renewed)
+/* now: what systemd has. */
+static void unit_set(struct unit *unit, uint64_t now, bool renewed)
 {
 	struct unit_pin *pin = &unit->pin[unit->property];
 	int r;
 
 	unit->step = UNIT_SETTING;
-	if (!unit->undo || !unit->files_of_run_before || renewed) {
-		free(unit->files);
-		unit->files = renewed ? NULL : unit_files_read(unit->pins, unit->path);
-	}
-	unit->files_of_run_before = false;
+	free(unit->files);
+	unit->files = renewed ? NULL : unit_files_read(unit->pins, unit->path);
+	unit->files_unanswered = false;
 	if (!unit->undo) {
 		pin->inode = unit_files_inode(unit->pins, unit->path, unit->property);
-		if (pin->slot.id)
-			pin->before = pin->value;
-		else
-			pin->before = pin->original;
+		/* Not what was to be set last, which may never have come to systemd. */
+		pin->before = now;
 		pin->value = unit->value;
 	}
 	r = unit_record(unit, unit->property);
-	if (r == 0) {
+	/* What is in the journal is enough to undo it: on a full file system only the texts of the
+	 * files would be lost with us. */
+	if (r == 0 || unit->undo) {
 		failpoint("unit-property-set");
 		unit->call = sd_bus_slot_unref(unit->call);
 		r = sd_bus_call_method_async(unit->pins->bus, &unit->call, SYSTEMD_NAME,
@@ -215,14 +230,13 @@ static void unit_judge(struct unit *unit, uint64_t now)
 		 * and goes with it. */
 		renewed = unit_files_inode(unit->pins, unit->path, unit->property) != pin->inode;
 		if (now != pin->original && ours) {
-			unit_set(unit, renewed);
+			unit_set(unit, now, renewed);
 			return;
 		}
 		if (now != pin->original)
 			unit_tell(unit, now, "left: somebody else set it", 0);
-		/* It may have been killed between systemd's write and the look back. */
-		if (unit->files_of_run_before && !renewed)
-			unit_files_put_back(unit);
+		/* A systemd that hung may have written only now what it was told. */
+		unit_files_answered(unit);
 		unit_forget(unit, unit->property);
 		unit_finish(unit, true);
 		return;
@@ -233,10 +247,11 @@ static void unit_judge(struct unit *unit, uint64_t now)
 	if (pin->slot.id && now == unit->value && pin->value == now) {
 		pin->pinned = true;
 		pin->stale = false;
+		unit_files_answered(unit);
 		unit_finish(unit, true);
 		return;
 	}
-	unit_set(unit, false);
+	unit_set(unit, now, false);
 }
 
 static int on_value(sd_bus_message *message, void *data, sd_bus_error *reterr)

@@ -11,7 +11,9 @@
 #include "actuator/knob/writer.h"
 #include "actuator/unit/pin-internal.h"
 #include "cleanup.h"
+#include "limit.h"
 #include "macro.h"
+#include "monotonic.h"
 #include "strbuf.h"
 
 /* In the order in which they are written: the weight cannot be while cpu.idle is 1. */
@@ -87,6 +89,65 @@ static bool files_find(const char *files, const char *name, char *text, size_t s
 	return false;
 }
 
+/* The texts with another one of this knob; NULL: no memory. */
+static char *files_replace(const char *files, const char *name, const char *text)
+{
+	cleanup_strbuf struct strbuf replaced = { 0 };
+	size_t length = strlen(name);
+
+	for (const char *at = files; *at;) {
+		size_t item = strcspn(at, ";");
+
+		if (item > length && strncmp(at, name, length) == 0 && at[length] == '=')
+			strbuf_addf(&replaced, "%s=%s", name, text);
+		else
+			strbuf_add_bytes(&replaced, at, item);
+		strbuf_add_char(&replaced, ';');
+		at += item;
+		at += *at == ';';
+	}
+	return strbuf_take(&replaced);
+}
+
+void unit_pins_wrote(struct unit_pins *pins, const char *path, enum knob knob, const char *from,
+		     const char *text)
+{
+	struct unit *unit = pins ? hashmap_get(&pins->by_path, path) : NULL;
+	const char *name = knob_table[knob].name;
+	char known[KNOB_TEXT_MAX];
+	char *files;
+
+	if (!unit || !unit->files || !files_find(unit->files, name, known, sizeof(known)) ||
+	    (from && !knob_same(knob, 2, known, from)) || strcmp(known, text) == 0)
+		return;
+	files = files_replace(unit->files, name, text);
+	if (!files)
+		return;
+	free(unit->files);
+	unit->files = files;
+	if (unit_records_files(unit, unit->property) && unit->pin[unit->property].slot.id)
+		(void)unit_record(unit, unit->property);
+}
+
+/* What a group that was made since holds is its own, or came with the property. */
+static bool files_are_of_group(const struct unit *unit)
+{
+	return unit_files_inode(unit->pins, unit->path, unit->property) ==
+	       unit->pin[unit->property].inode;
+}
+
+void unit_pins_put_back(struct unit_pins *pins)
+{
+	struct unit *unit;
+
+	list_foreach (unit, &pins->units, list) {
+		if (!unit->files_unanswered || !files_are_of_group(unit))
+			continue;
+		unit->undo = true;
+		unit_files_put_back(unit);
+	}
+}
+
 /* Is this text in the file because of what is being undone? The claim may have ended while systemd
  * was being told of it: then systemd wrote our value once more after the actuator had restored the
  * file, and that was what was found. */
@@ -140,4 +201,20 @@ void unit_files_put_back(const struct unit *unit)
 		 * there is nobody left to miss it. */
 		(void)knob_file_write(&file, text);
 	}
+}
+
+void unit_files_unanswered(struct unit *unit, bool put_back)
+{
+	if (put_back && files_are_of_group(unit))
+		unit_files_put_back(unit);
+	unit->files_unanswered = unit->files != NULL;
+	unit->files_until_usec = monotonic_usec() + LIMIT_UNIT_FILES_SEC * USEC_PER_SEC;
+}
+
+void unit_files_answered(struct unit *unit)
+{
+	if (unit->files_unanswered && monotonic_usec() < unit->files_until_usec &&
+	    files_are_of_group(unit))
+		unit_files_put_back(unit);
+	unit->files_unanswered = false;
 }

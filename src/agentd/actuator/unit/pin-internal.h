@@ -45,8 +45,10 @@ struct unit {
 	uint64_t value; /* to be */
 	sd_bus_slot *call;
 	char *files; /* what the knobs' files held before systemd wrote */
-	bool files_of_run_before;
-	char path[]; /* and the name behind it */
+	/* systemd did not answer, or only the run before: it may write over them yet, or have. */
+	bool files_unanswered;
+	uint64_t files_until_usec; /* then they say nothing any more */
+	char path[];               /* and the name behind it */
 };
 
 struct unit_pins {
@@ -81,12 +83,18 @@ void unit_start(struct unit *unit);
 
 /* unit/record.c */
 int unit_record(struct unit *unit, enum unit_property property);
+/* The texts of the files are part of the record. */
+bool unit_records_files(const struct unit *unit, enum unit_property property);
 void unit_forget(struct unit *unit, enum unit_property property);
 int unit_record_read(const struct journal_record *record, struct unit_pin *ret, char **ret_files);
 
 /* unit/file.c */
 /* All knobs' texts of the group that systemd may write, as one text; NULL: none, or no memory. */
 char *unit_files_read(const struct unit_pins *pins, const char *path);
+/* systemd may have written and not have said so, or be about to. put_back: what it has. */
+void unit_files_unanswered(struct unit *unit, bool put_back);
+/* It answers again: put back what it has written since. */
+void unit_files_answered(struct unit *unit);
 /* Of the group's directory, in the hierarchy that the property is about; 0: there is none. */
 uint64_t unit_files_inode(const struct unit_pins *pins, const char *path,
 			  enum unit_property property);

@@ -152,7 +152,7 @@ static void unit_run(struct unit *unit)
 		return;
 	}
 	/* Adopted as it is: what the run before was about to do is of no interest any more. */
-	unit->files_of_run_before = false;
+	unit->files_unanswered = false;
 	free(TAKE_PTR(unit->files));
 	if (!unit_is_needed(unit))
 		unit_free(unit);
@@ -359,6 +359,8 @@ int unit_pins_replay(struct unit_pins *pins, const struct journal_record *record
 		if (r < 0)
 			return r;
 	}
+	/* One that could not be released, on a full file system: the later one counts. */
+	(void)journal_release(pins->journal, &unit->pin[property].slot);
 	pin.slot = *slot;
 	/* What became of it, only systemd knows. */
 	pin.pinned = pin.stale = true;
@@ -366,7 +368,8 @@ int unit_pins_replay(struct unit_pins *pins, const struct journal_record *record
 	if (files) {
 		free(unit->files);
 		unit->files = TAKE_PTR(files);
-		unit->files_of_run_before = true;
+		unit_files_unanswered(unit, false);
+		unit->property = (enum unit_property)property;
 	}
 	unit_queue(unit);
 	return 0;

@@ -67,6 +67,10 @@ bool unit_pins_are_busy(const struct unit_pins *pins, const char *path);
  * be there without us, in text, and true. */
 bool unit_pins_original(const struct unit_pins *pins, const char *path, enum knob knob, int version,
 			const char *found, char *text, size_t size);
+/* The knob's file has this text now, and not `from` any more (NULL: whatever it had): when systemd
+ * has written the unit's knobs in passing, this is what comes back. */
+void unit_pins_wrote(struct unit_pins *pins, const char *path, enum knob knob, const char *from,
+		     const char *text);
 /* The unit whose property holds the knob's value for us, and which; NULL: none. */
 const char *unit_pins_unit(const struct unit_pins *pins, const char *path, enum knob knob,
 			   int version, char *setting, size_t size);
@@ -74,6 +78,9 @@ const char *unit_pins_unit(const struct unit_pins *pins, const char *path, enum 
 /* A record of the run before. */
 int unit_pins_replay(struct unit_pins *pins, const struct journal_record *record,
 		     const struct journal_slot *slot);
+/* Of the run before, which was killed while systemd wrote a unit's knobs: as they were, before
+ * anybody looks at what they hold. */
+void unit_pins_put_back(struct unit_pins *pins);
 /* All records, for a compaction that has begun. */
 int unit_pins_compact(struct unit_pins *pins, struct journal *journal);
 

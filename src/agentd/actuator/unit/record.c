@@ -11,7 +11,9 @@
 #include <string.h>
 
 #include "actuator/unit/pin-internal.h"
+#include "limit.h"
 #include "macro.h"
+#include "monotonic.h"
 #include "parse.h"
 #include "strbuf.h"
 
@@ -20,20 +22,33 @@ struct record_texts {
 	char previous[24], next[24];
 };
 
+/* For the version of a record that has files' texts; 0 in those of versions of Berth without. */
+static uint32_t record_seconds(void)
+{
+	return (uint32_t)(monotonic_usec() / USEC_PER_SEC) + 1;
+}
+
+bool unit_records_files(const struct unit *unit, enum unit_property property)
+{
+	return unit->files && unit->property == property &&
+	       (unit->files_unanswered || (unit->undo && unit->step != UNIT_STILL));
+}
+
 static void record_fill(const struct unit *unit, enum unit_property property,
 			struct record_texts *texts, struct journal_record *ret)
 {
 	const struct unit_pin *pin = &unit->pin[property];
-	bool files = unit->undo && unit->step != UNIT_STILL && unit->property == property;
+	bool files = unit_records_files(unit, property);
 
 	strbuf_addf(&texts->original, "%" PRIu64 "%s%s", pin->original, files ? " " : "",
-		    files && unit->files ? unit->files : "");
+		    files ? unit->files : "");
 	(void)snprintf(texts->previous, sizeof(texts->previous), "%" PRIu64, pin->before);
 	(void)snprintf(texts->next, sizeof(texts->next), "%" PRIu64, pin->value);
 	*ret = (struct journal_record){
 		.knob = JOURNAL_UNIT + (uint32_t)property,
 		.number = pin->value,
 		.inode = pin->inode,
+		.version = files ? record_seconds() : 0,
 		.path = unit->path,
 		.original = strbuf_text(&texts->original),
 		.previous = texts->previous,
@@ -111,7 +126,9 @@ int unit_record_read(const struct journal_record *record, struct unit_pin *ret, 
 		r = parse_u64(record->next, &pin.value);
 	if (r < 0)
 		return -EINVAL;
-	if (blank) {
+	/* Older ones may be others' to change since: nobody was there who would know. */
+	if (blank &&
+	    (record->version == 0 || record_seconds() - record->version <= LIMIT_UNIT_FILES_SEC)) {
 		files = strdup(blank + 1);
 		if (!files)
 			return -ENOMEM;
