@@ -203,7 +203,7 @@ static void test_knob_same_compares_as_the_kernel(void **state)
 	}
 }
 
-static void test_knob_read_current_v1_quota_has_the_period(void **state)
+static void test_quota_text_read_v1_has_the_period(void **state)
 {
 	char path[] = "/tmp/berth-test-XXXXXX", text[64], short_text[6];
 	cleanup_close int fd = -EBADF;
@@ -211,16 +211,14 @@ static void test_knob_read_current_v1_quota_has_the_period(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(path));
 	fd = directory_fd(AT_FDCWD, path);
-	assert_errno(knob_read_current(fd, KNOB_CPU_QUOTA_USEC, 1, text, sizeof(text)), ENOENT);
+	assert_errno(quota_text_read(fd, 1, text, sizeof(text)), ENOENT);
 	write_text(fd, "cpu.cfs_quota_us", "-1\n");
-	assert_ok(knob_read_current(fd, KNOB_CPU_QUOTA_USEC, 1, text, sizeof(text)));
+	assert_ok(quota_text_read(fd, 1, text, sizeof(text)));
 	assert_string_equal(text, "-1");
 	write_text(fd, "cpu.cfs_period_us", "50000\n");
-	assert_ok(knob_read_current(fd, KNOB_CPU_QUOTA_USEC, 1, text, sizeof(text)));
+	assert_ok(quota_text_read(fd, 1, text, sizeof(text)));
 	assert_string_equal(text, "-1 50000");
-	assert_errno(knob_read_current(fd, KNOB_CPU_QUOTA_USEC, 1, short_text, sizeof(short_text)),
-		     ENOSPC);
-	assert_errno(knob_read_current(fd, KNOB_CPU_QOS_LEVEL, 2, text, sizeof(text)), EOPNOTSUPP);
+	assert_errno(quota_text_read(fd, 1, short_text, sizeof(short_text)), ENOSPC);
 	(void)unlinkat(fd, "cpu.cfs_quota_us", 0);
 	(void)unlinkat(fd, "cpu.cfs_period_us", 0);
 	(void)rmdir(path);
@@ -345,7 +343,7 @@ int main(void)
 		cmocka_unit_test(test_knob_parse_text_gives_value_or_einval),
 		cmocka_unit_test(test_knob_parse_every_weight_round_trips),
 		cmocka_unit_test(test_knob_same_compares_as_the_kernel),
-		cmocka_unit_test(test_knob_read_current_v1_quota_has_the_period),
+		cmocka_unit_test(test_quota_text_read_v1_has_the_period),
 		cmocka_unit_test(test_knob_quota_base_is_long_where_there_is_none),
 		cmocka_unit_test(test_quota_files_of_v1_are_written_as_one),
 		cmocka_unit_test(test_quota_is_part_between_two_files),

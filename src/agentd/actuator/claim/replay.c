@@ -40,9 +40,9 @@ static uint64_t replay_number(const struct actuator *actuator, const struct hold
 	uint64_t held;
 
 	holding_place(actuator, holding, &place);
-	/* On v1 the period is in another file. */
+	/* A quota goes by the period that the group has. */
 	if (knob != KNOB_CPU_QUOTA_USEC || knob_file_open(&place, false, &file) < 0 ||
-	    knob_read_current(file.dirfd, knob, version, base, sizeof(base)) < 0)
+	    knob_file_read(&file, base, sizeof(base)) < 0)
 		(void)snprintf(base, sizeof(base), "%s", text);
 	if (knob_format(knob, version, recorded, base, meant, sizeof(meant)) == 0 &&
 	    knob_same(knob, version, meant, text))

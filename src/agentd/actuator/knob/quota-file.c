@@ -17,8 +17,7 @@
 #include "file.h"
 #include "macro.h"
 
-#define FILE_V1     "cpu.cfs_quota_us"
-#define PERIOD_FILE "cpu.cfs_period_us"
+#define PERIOD_FILE "cpu.cfs_period_us" /* of v1 */
 
 bool quota_in_two_files(enum knob knob, int version)
 {
@@ -53,6 +52,7 @@ static int number_write(int dirfd, const char *name, uint64_t number)
 
 int quota_files_write(int dirfd, const char *text)
 {
+	const char *quota_file = knob_file(KNOB_CPU_QUOTA_USEC, 1);
 	struct quota quota;
 	uint64_t period;
 	int r = quota_parse(text, &quota);
@@ -61,12 +61,12 @@ int quota_files_write(int dirfd, const char *text)
 		return r;
 	/* The original of a journal from before the period was in it. */
 	if (quota.period == 0)
-		return number_write(dirfd, FILE_V1, quota.usec);
+		return number_write(dirfd, quota_file, quota.usec);
 	r = file_read_u64(dirfd, PERIOD_FILE, &period);
 	if (r < 0)
 		return r;
 	if (quota.period <= period) {
-		r = number_write(dirfd, FILE_V1, quota.usec);
+		r = number_write(dirfd, quota_file, quota.usec);
 		return r < 0 || quota.period == period
 			       ? r
 			       : number_write(dirfd, PERIOD_FILE, quota.period);
@@ -75,7 +75,7 @@ int quota_files_write(int dirfd, const char *text)
 	r = number_write(dirfd, PERIOD_FILE, quota.period);
 	if (r < 0)
 		return r;
-	r = number_write(dirfd, FILE_V1, quota.usec);
+	r = number_write(dirfd, quota_file, quota.usec);
 	/* One that is refused leaves nothing behind. */
 	if (r < 0)
 		(void)number_write(dirfd, PERIOD_FILE, period);
@@ -91,23 +91,19 @@ bool quota_is_part(const char *current, const char *original, const char *writte
 	       found.period != before.period && found.period == ours.period;
 }
 
-int knob_read_current(int dirfd, enum knob knob, int version, char *text, size_t size)
+int quota_text_read(int dirfd, int version, char *text, size_t size)
 {
-	const char *file = knob_file(knob, version);
-	int r;
+	int r = file_read(dirfd, knob_file(KNOB_CPU_QUOTA_USEC, version), text, size);
 
-	if (!file)
-		return -EOPNOTSUPP;
-	r = file_read(dirfd, file, text, size);
 	if (r < 0)
 		return r;
-	return quota_in_two_files(knob, version) ? quota_add_period(dirfd, text, size) : 0;
+	return version == 1 ? quota_add_period(dirfd, text, size) : 0;
 }
 
 static int quota_read(int dirfd, int version, struct quota *ret)
 {
 	char text[64];
-	int r = knob_read_current(dirfd, KNOB_CPU_QUOTA_USEC, version, text, sizeof(text));
+	int r = quota_text_read(dirfd, version, text, sizeof(text));
 
 	return r < 0 ? r : quota_parse(text, ret);
 }
@@ -138,7 +134,7 @@ int knob_burst_most(int dirfd, int version, uint64_t *ret)
 int knob_quota_base(int dirfd, int version, uint64_t period_usec, char *text, size_t size)
 {
 	struct quota quota;
-	int r = knob_read_current(dirfd, KNOB_CPU_QUOTA_USEC, version, text, size);
+	int r = quota_text_read(dirfd, version, text, size);
 
 	if (r < 0 || period_usec == 0 || quota_parse(text, &quota) < 0 || quota.usec != UINT64_MAX)
 		return r;

@@ -92,10 +92,8 @@ int knob_parse(enum knob knob, int version, const char *text, uint64_t *ret);
 /* Do both texts mean the same to the kernel (page rounding, "max")? */
 bool knob_same(enum knob knob, int version, const char *a, const char *b);
 
-/* The text of the knob's file below the group's directory, which knob_format() wants as `current`;
- * of a quota on v1 with a blank and the period behind it. 0 or -errno. */
-int knob_read_current(int dirfd, enum knob knob, int version, char *text, size_t size);
-/* That of the quota, with this period where there is no quota: nobody minds. 0: the one found. */
+/* The text of the quota's file or files, with this period where there is no quota: nobody minds. 0:
+ * the one found. */
 int knob_quota_base(int dirfd, int version, uint64_t period_usec, char *text, size_t size);
 /* Between the two writes of v1 from `original` to `written`, or back: the quota of the one and the
  * period of the other. */

@@ -44,6 +44,8 @@ uint64_t quota_scale(uint64_t usec, uint64_t to, uint64_t from);
 bool quota_in_two_files(enum knob knob, int version);
 /* Adds a blank and the period to the quota's text, where there is one. -ENOSPC. */
 int quota_add_period(int dirfd, char *text, size_t size);
+/* "QUOTA PERIOD" of a group, of one file or two. 0 or -errno. */
+int quota_text_read(int dirfd, int version, char *text, size_t size);
 /* Both files; a text without a period leaves it. 0 or -errno, and then nothing has changed, or the
  * quota alone. */
 int quota_files_write(int dirfd, const char *text);
