@@ -215,22 +215,32 @@ static void knobs_add(struct strbuf *page, const struct screen *screen, const js
 	}
 }
 
+static const char *effective_owner(const json_t *claims)
+{
+	const json_t *claim;
+	size_t i;
+
+	json_array_foreach(claims, i, claim)
+	{
+		if (json_read_bool(claim, "effective"))
+			return json_read_text(claim, "owner");
+	}
+	return NULL;
+}
+
 /* Who has set this knob; NULL: not we. */
 static const char *setter_of(const json_t *knobs, const char *name)
 {
-	const json_t *knob, *claim;
-	size_t i, j;
+	const json_t *knob;
+	size_t i;
 
 	json_array_foreach(knobs, i, knob)
 	{
-		if (strcmp(json_read_text(knob, "knob"), name) != 0 ||
-		    strcmp(json_read_text(knob, "status"), "written") != 0)
-			continue;
-		json_array_foreach(
-			json_read(knob, "claims"), j,
-			claim) if (json_read_bool(claim,
-						  "effective")) return json_read_text(claim,
-										      "owner");
+		const char *owner = effective_owner(json_read(knob, "claims"));
+
+		if (owner && strcmp(json_read_text(knob, "knob"), name) == 0 &&
+		    strcmp(json_read_text(knob, "status"), "written") == 0)
+			return owner;
 	}
 	return NULL;
 }

@@ -313,18 +313,26 @@ static void test_journal_compaction_keeps_the_live_ones(void **state)
 	bench_close(&bench);
 }
 
+/* A text as large as a whole record may be; the caller's to free(). */
+static char *too_large(void)
+{
+	char *large = malloc(JOURNAL_RECORD_MAX + 1);
+
+	assert_non_null(large);
+	memset(large, 'x', JOURNAL_RECORD_MAX);
+	large[JOURNAL_RECORD_MAX] = '\0';
+	return large;
+}
+
 static void test_journal_append_over_the_limit_fails_and_leaves_the_slot(void **state)
 {
 	struct journal_slot slot = { 0 };
 	struct journal_record record = sample("one");
-	char *large = malloc(JOURNAL_RECORD_MAX + 1);
+	char *large = too_large();
 	struct journal *journal;
 	struct bench bench;
 
 	(void)state;
-	assert_non_null(large);
-	memset(large, 'x', JOURNAL_RECORD_MAX);
-	large[JOURNAL_RECORD_MAX] = '\0';
 	bench_open(&bench);
 	(void)reopen(&bench, NULL, &journal);
 	record.original = large;
@@ -388,15 +396,12 @@ static void test_journal_release_in_a_full_journal_keeps_within_the_limit(void *
 static void test_journal_compact_add_of_too_large_a_record_fails(void **state)
 {
 	struct journal_record record = sample("one");
-	char *large = malloc(JOURNAL_RECORD_MAX + 1);
+	char *large = too_large();
 	struct journal_slot slot = { 0 };
 	struct journal *journal;
 	struct bench bench;
 
 	(void)state;
-	assert_non_null(large);
-	memset(large, 'x', JOURNAL_RECORD_MAX);
-	large[JOURNAL_RECORD_MAX] = '\0';
 	bench_open(&bench);
 	(void)reopen(&bench, NULL, &journal);
 	assert_ok(journal_append(journal, &record, &slot));

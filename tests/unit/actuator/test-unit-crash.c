@@ -388,6 +388,8 @@ static void child_dies_at(struct rig *rig, unsigned int step)
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	/* A start takes longer than what the bus still holds of the dead one. */
+	(void)usleep(20000);
 }
 
 static void test_killed_at_every_step_everything_comes_back(void **state)
@@ -405,8 +407,6 @@ static void test_killed_at_every_step_everything_comes_back(void **state)
 	world_stop(&rig.world);
 	for (unsigned int step = 1; step <= steps; step++) {
 		child_dies_at(&rig, step);
-		/* A start takes longer than what the bus still holds of the dead one. */
-		(void)usleep(20000);
 		assert_int_equal(restore(&rig, &reported), 0);
 		assert_untouched(&rig, step, "restored");
 	}
@@ -426,7 +426,6 @@ static void test_killed_at_every_step_gives_what_is_claimed_again(void **state)
 	world_stop(&rig.world);
 	for (unsigned int step = 1; step <= steps; step++) {
 		child_dies_at(&rig, step);
-		(void)usleep(20000);
 		world_start(&rig.world);
 		rig_claim(&rig, KNOB_CPU_WEIGHT, 20);
 		rig_claim(&rig, KNOB_CPU_QUOTA_USEC, 12345);
