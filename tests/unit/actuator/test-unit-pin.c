@@ -424,6 +424,49 @@ static void test_pin_knob_put_back_meanwhile_stays_so(void **state)
 	changed_meanwhile(0, true, "max 100000");
 }
 
+/* The kernel, with the stand-in that 6.12 shows for the weight under cpu.idle (tg_weight(),
+ * sched_weight_to_cgroup()); and once, when systemd is about to be told of cpu.idle, its claim
+ * ends. */
+static struct rig *idle_rig;
+static bool idle_was, idle_ends;
+
+static void idle_kernel(const char *step)
+{
+	bool is;
+
+	if (idle_ends && strcmp(step, "unit-property-set") == 0) {
+		idle_ends = false;
+		rig_unclaim(idle_rig, KNOB_CPU_IDLE);
+	}
+	if (strcmp(step, "knob-written") != 0)
+		return;
+	is = strcmp(world_get(&idle_rig->world, BATCH, "cpu.idle"), "1") == 0;
+	if (is || idle_was)
+		world_set(&idle_rig->world, BATCH, "cpu.weight", is ? "1" : "100");
+	idle_was = is;
+}
+
+static void test_pin_idle_unclaimed_meanwhile_has_the_weight_back(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	idle_rig = &rig;
+	idle_was = false;
+	idle_ends = true;
+	actuator_failpoint = idle_kernel;
+	rig_claim(&rig, KNOB_CPU_IDLE, 1);
+	rig_run(&rig);
+	actuator_failpoint = NULL;
+	assert_false(idle_ends);
+	assert_int_equal(rig_unit(&rig)->weight, BATCH_WANTS);
+	assert_knob(&rig.world, BATCH, "cpu.idle", "0");
+	assert_knob(&rig.world, BATCH, "cpu.weight", "250");
+	assert_int_equal(world_stats(&rig.world).journal_bytes, 0);
+	rig_close(&rig);
+}
+
 static void test_pin_no_systemd_asks_nobody(void **state)
 {
 	char path[PATH_MAX];
@@ -629,6 +672,7 @@ int main(void)
 		cmocka_unit_test(test_pin_systemd_that_is_late_takes_no_text_of_others),
 		cmocka_unit_test(test_pin_knob_changed_meanwhile_keeps_the_new_value),
 		cmocka_unit_test(test_pin_knob_put_back_meanwhile_stays_so),
+		cmocka_unit_test(test_pin_idle_unclaimed_meanwhile_has_the_weight_back),
 		cmocka_unit_test(test_pin_no_systemd_asks_nobody),
 		cmocka_unit_test(test_pin_what_is_no_unit_is_asked_for_once),
 		cmocka_unit_test(test_pin_unit_of_another_group_is_left_alone),

@@ -50,8 +50,11 @@ within 10000 idle_is 1 && ok "cpu.idle is 1 after daemon-reload" || bad "daemon-
 
 write_policy normal
 systemctl reload berthd && ok "systemctl reload" || bad "systemctl reload: $?"
-within 10000 idle_is 0 && ok "it applies the policy" || bad "reload"
-expect "the weight after the level changed" 77 "$(cat $slice/batch-1.service/cpu.weight)"
+# systemd, told of cpu.idle just before, may write it once more; then it is put back.
+as_before() { idle_is 0 && [ "$(cat $slice/batch-1.service/cpu.weight)" = 77 ]; }
+within 10000 as_before && ok "it applies the policy, and the weight is as before" ||
+	bad "reload: cpu.idle $(cat $slice/batch-1.service/cpu.idle)," \
+		"weight $(cat $slice/batch-1.service/cpu.weight): $(berthctl history)"
 write_policy batch
 within 10000 idle_is 1 && ok "a changed file is applied by itself" || bad "file change"
 

@@ -72,6 +72,18 @@ static void release_end(struct actuator *actuator, struct holding *holding, int 
 	}
 }
 
+/* systemd may have written over it before, or be about to. */
+static void release_tell_unit(struct actuator *actuator, const struct holding *holding, int result)
+{
+	bool was_locked = holding->flags & HOLDING_WAS_LOCKED;
+
+	if (!holding->original || (!holding->written && !was_locked) ||
+	    (was_locked && result == RESTORE_FOREIGN))
+		return;
+	unit_pins_wrote(actuator->pins, holding->group->cgroup.path, (enum knob)holding->knob,
+			was_locked ? NULL : holding->written, holding->original);
+}
+
 int holding_release(struct actuator *actuator, struct holding *holding)
 {
 	struct restore_item item;
@@ -88,10 +100,7 @@ int holding_release(struct actuator *actuator, struct holding *holding)
 		r = restore_knob(&item);
 	if (r < 0)
 		return release_fail(actuator, holding, r);
-	/* systemd may have written over it before, or be about to. */
-	if (holding->original && holding->written)
-		unit_pins_wrote(actuator->pins, holding->group->cgroup.path,
-				(enum knob)holding->knob, holding->written, holding->original);
+	release_tell_unit(actuator, holding, r);
 	release_end(actuator, holding, r);
 	return 0;
 }

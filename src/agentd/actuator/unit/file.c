@@ -35,22 +35,47 @@ static void file_place(const struct unit_pins *pins, const struct cgroup *group,
 	};
 }
 
+static int file_read_text(const struct unit_pins *pins, const struct cgroup *group, enum knob knob,
+			  char *text, size_t size)
+{
+	cleanup_knob_file struct knob_file file = KNOB_FILE_NULL;
+	struct knob_place place;
+	int r;
+
+	file_place(pins, group, knob, &place);
+	r = knob_file_open(&place, false, &file);
+	return r < 0 ? r : knob_file_read(&file, text, size);
+}
+
+static bool file_is_idle(const struct unit_pins *pins, const struct cgroup *group)
+{
+	char text[KNOB_TEXT_MAX];
+
+	return file_read_text(pins, group, KNOB_CPU_IDLE, text, sizeof(text)) == 0 &&
+	       strcmp(text, "1") == 0;
+}
+
 char *unit_files_read(const struct unit_pins *pins, const char *path)
 {
 	CLEANUP(cgroup_freep) struct cgroup *group = NULL;
 	cleanup_strbuf struct strbuf files = { 0 };
+	bool idle;
 
 	if (cgroup_path_check(path) < 0 || cgroup_new(pins->context.hierarchy, path, &group) < 0)
 		return NULL;
+	idle = file_is_idle(pins, group);
 	for (size_t i = 0; i < ARRAY_SIZE(unit_knobs); i++) {
-		cleanup_knob_file struct knob_file file = KNOB_FILE_NULL;
+		enum knob knob = unit_knobs[i];
 		char text[KNOB_TEXT_MAX];
-		struct knob_place place;
 
-		file_place(pins, group, unit_knobs[i], &place);
-		if (knob_file_open(&place, false, &file) == 0 &&
-		    knob_file_read(&file, text, sizeof(text)) == 0)
-			strbuf_addf(&files, "%s=%s;", knob_table[unit_knobs[i]].name, text);
+		if (file_read_text(pins, group, knob, text, sizeof(text)) < 0)
+			continue;
+		/* The kernel's stand-in (1 on 6.12, which it would take) is not the weight that
+		 * comes back when cpu.idle goes: that is told by unit_pins_wrote(). Asked before
+		 * and after, because systemd may be writing. */
+		if (knob == KNOB_CPU_WEIGHT && (idle || file_is_idle(pins, group)))
+			text[0] = '\0';
+		strbuf_addf(&files, "%s=%s;", knob_table[knob].name, text);
 	}
 	return strbuf_error(&files) < 0 || files.length == 0 ? NULL : strdup(files.text);
 }
@@ -185,7 +210,7 @@ void unit_files_put_back(const struct unit *unit)
 		enum knob knob = unit_knobs[i];
 		struct knob_place place;
 
-		if (!files_find(files, knob_table[knob].name, text, sizeof(text)))
+		if (!files_find(files, knob_table[knob].name, text, sizeof(text)) || !text[0])
 			continue;
 		if (knob == KNOB_CPU_IDLE)
 			idle = strcmp(text, "1") == 0;
