@@ -14,10 +14,18 @@
 
 #define SOCKET_NAME "metrics" /* FileDescriptorName= of berthd.socket */
 
+/* A port that is in use, by the instance that this one replaces for example, or no memory: nobody
+ * tells when that is over. */
+#define BACKOFF_FIRST_USEC    USEC_PER_SEC
+#define BACKOFF_MAX_USEC      (60 * USEC_PER_SEC)
+#define BACKOFF_ACCURACY_USEC (100 * USEC_PER_MSEC)
+
 struct listener {
 	sd_event *event;
 	struct control_context *control;
 	sd_event_source *again; /* the web config has changed */
+	sd_event_source *retry;
+	uint64_t backoff_usec; /* 0: it listens, or is not to */
 	struct verifier *verifier;
 	char *listen, *web_file; /* as they were applied last */
 	int fds[LIMIT_METRICS_SOCKETS];
@@ -28,6 +36,11 @@ struct listener {
 	uint64_t told; /* a hash of the errors that were logged last */
 	struct web_state state;
 };
+
+static const char *listener_name(const struct listener *listener)
+{
+	return listener->state.by_systemd ? "berthd.socket" : listener->listen;
+}
 
 static void servers_close(struct listener *listener)
 {
@@ -100,6 +113,7 @@ struct listener *listener_free(struct listener *listener)
 	(void)web_free(listener->state.web);
 	(void)verifier_free(listener->verifier);
 	(void)sd_event_source_disable_unref(listener->again);
+	(void)sd_event_source_disable_unref(listener->retry);
 	config_errors_done(&listener->errors);
 	free(listener->listen);
 	free(listener->web_file);
@@ -214,8 +228,11 @@ static void sockets_open(struct listener *listener)
 		return;
 	}
 	problem_set(listener, -fd);
-	log_error("cannot listen on '%s' (metrics.listen): %s; going on without /metrics there",
-		  listener->listen, strerror(-fd));
+	/* One that repeats is told once. */
+	log_full(listener->backoff_usec ? LOG_DEBUG : LOG_ERR, NULL,
+		 "cannot listen on '%s' (metrics.listen): %s; it is tried again, and the rest goes "
+		 "on without /metrics there",
+		 listener->listen, strerror(-fd));
 }
 
 static void servers_open(struct listener *listener)
@@ -233,9 +250,9 @@ static void servers_open(struct listener *listener)
 			continue;
 		}
 		problem_set(listener, -r);
-		log_error("cannot serve on '%s': %s",
-			  listener->state.by_systemd ? "berthd.socket" : listener->listen,
-			  strerror(-r));
+		log_full(listener->backoff_usec ? LOG_DEBUG : LOG_ERR, NULL,
+			 "cannot serve on '%s': %s; it is tried again", listener_name(listener),
+			 strerror(-r));
 	}
 	listener->state.is_open = listener->server_count > 0;
 }
@@ -259,6 +276,30 @@ static int names_take(struct listener *listener, const char *listen, const char 
 	return 0;
 }
 
+static int on_retry(sd_event_source *source, uint64_t usec, void *data);
+
+static void retry_later(struct listener *listener)
+{
+	int r;
+
+	if (listener->state.is_open || !listener->state.problem[0]) {
+		if (listener->state.is_open && listener->backoff_usec)
+			log_notice("/metrics is served on '%s' now", listener_name(listener));
+		listener->backoff_usec = 0;
+		listener->retry = sd_event_source_disable_unref(listener->retry);
+		return;
+	}
+	listener->backoff_usec = listener->backoff_usec == 0
+					 ? BACKOFF_FIRST_USEC
+					 : MIN(listener->backoff_usec * 2, BACKOFF_MAX_USEC);
+	listener->retry = sd_event_source_disable_unref(listener->retry);
+	r = sd_event_add_time_relative(listener->event, &listener->retry, CLOCK_MONOTONIC,
+				       listener->backoff_usec, BACKOFF_ACCURACY_USEC, on_retry,
+				       listener);
+	if (r < 0)
+		log_error("cannot try again to listen, but at a reload: %s", strerror(-r));
+}
+
 static void listeners_apply(struct listener *listener)
 {
 	listener->state.problem[0] = '\0';
@@ -267,12 +308,22 @@ static void listeners_apply(struct listener *listener)
 		/* What systemd passed comes only once; its clients wait in the backlog. */
 		if (!listener->state.by_systemd)
 			sockets_close(listener);
+		retry_later(listener);
 		return;
 	}
 	if (listener->fd_count == 0 && listener->listen[0] && !listener->state.by_systemd)
 		sockets_open(listener);
 	if (listener->server_count == 0)
 		servers_open(listener);
+	retry_later(listener);
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)source;
+	(void)usec;
+	listeners_apply(data);
+	return 0;
 }
 
 static int on_again(sd_event_source *source, void *data)
@@ -294,6 +345,7 @@ void listener_apply(struct listener *listener, const char *listen, const char *w
 		sockets_close(listener);
 	/* Whoever asks for a reload is told what is wrong, even if it was told before. */
 	listener->told = 0;
+	listener->backoff_usec = 0;
 	listeners_apply(listener);
 }
 

@@ -15,8 +15,9 @@ struct listener;
 int listener_new(sd_event *event, struct control_context *control, struct listener **ret);
 struct listener *listener_free(struct listener *listener);
 
-/* Listen at `listen` ("": off) with `web_file` ("": no protection). What cannot be had is logged;
- * a web config that is wrong leaves the one before in force. */
+/* Listen at `listen` ("": off) with `web_file` ("": no protection). What cannot be had is logged
+ * and tried again, after 1, 2, 4 ... 60 s; a web config that is wrong leaves the one before in
+ * force. */
 void listener_apply(struct listener *listener, const char *listen, const char *web_file);
 
 const struct web_state *listener_state(const struct listener *listener);

@@ -399,7 +399,23 @@ def test_port_in_use(build):
         check(daemon.ctl("reload").returncode == 0, "reload")
         check(daemon.is_served(auth="scraper:secret"), "a reload does not try again")
         check(daemon.ctl("status").returncode == 0, "berthctl status after it was opened")
-    print("ok a port in use")
+    print("ok a port in use: a reload tries again")
+
+
+def test_port_that_becomes_free(build):
+    daemon = WebDaemon(build, None, users(CHEAP))
+    with socket.socket() as holder, daemon:
+        holder.bind(("127.0.0.1", daemon.port))
+        holder.listen()
+        daemon.start()
+        status = daemon.ctl("status")
+        check(status.returncode == 1, f"berthctl status: {status.returncode}: {status.stdout}")
+        holder.close()
+        wait_until(lambda: daemon.is_served(auth="scraper:secret"), "it is not tried again")
+        check(daemon.ctl("status").returncode == 0, "berthctl status after it was opened")
+        check(daemon.log_text().count("cannot listen") == 1, "a failure that repeats is told again")
+        wait_until(lambda: "is served on" in daemon.log_text(), "that it is served is not told")
+    print("ok a port in use that becomes free")
 
 
 def main():
@@ -416,6 +432,7 @@ def main():
     test_stranger_takes_as_long(build)
     test_activation(build)
     test_port_in_use(build)
+    test_port_that_becomes_free(build)
 
 
 main()
