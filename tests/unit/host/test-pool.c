@@ -12,7 +12,7 @@
 #include "berth-test.h"
 #include "worker/pool.h"
 
-#define RUN_USEC 5000000u
+#define RUN_USEC 20000000u
 
 struct fixture {
 	sd_event *event;
