@@ -273,6 +273,41 @@ static inline void manager_start(struct manager *manager)
 	(void)close(ready[0]);
 }
 
+/* Until only the bus itself, the manager and this one are on it: what is dead has been taken off,
+ * and by then all that it had sent has been handed on. */
+static inline void manager_wait_alone(sd_bus *bus)
+{
+	uint64_t end = monotonic_usec() + WORLD_PATIENCE_USEC;
+	size_t owners;
+
+	do {
+		char **names = NULL;
+
+		assert_ok(sd_bus_list_names(bus, &names, NULL));
+		owners = 0;
+		for (size_t i = 0; names[i]; i++) {
+			owners += names[i][0] == ':';
+			free(names[i]);
+		}
+		free(names);
+		assert_true(monotonic_usec() < end);
+	} while (owners > 2);
+	assert_int_equal(owners, 2);
+}
+
+/* Nobody who died has anything under way any more: not on the bus, nor in the manager, which
+ * answers in order and writes a unit's knobs before it takes the next message. */
+static inline void manager_wait_idle(void)
+{
+	sd_bus *bus = NULL;
+
+	assert_ok(sd_bus_open_system(&bus));
+	manager_wait_alone(bus);
+	assert_ok(sd_bus_call_method(bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+				     "org.freedesktop.DBus.Peer", "Ping", NULL, NULL, NULL));
+	sd_bus_flush_close_unref(bus);
+}
+
 static inline void manager_stop(struct manager *manager)
 {
 	if (manager->pid <= 0)

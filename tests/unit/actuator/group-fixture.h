@@ -15,6 +15,8 @@
 #include "berth-test.h"
 #include "cgroup.h"
 #include "hierarchy.h"
+#include "macro.h"
+#include "monotonic.h"
 #include "sysroot.h"
 
 static inline void write_text(int dirfd, const char *name, const char *text)
@@ -133,6 +135,18 @@ static inline void host_group_join(const struct hierarchy *hierarchy, const char
 	}
 }
 
+/* Since Linux 6.19 a process that was waited for may be in its group a moment longer. */
+static inline void host_group_rmdir(int fd, const char *path)
+{
+	uint64_t end = monotonic_usec() + 20 * USEC_PER_SEC;
+	int r;
+
+	while ((r = unlinkat(fd, path, AT_REMOVEDIR)) < 0 && errno == EBUSY &&
+	       monotonic_usec() < end)
+		(void)usleep(1000);
+	assert_ok(r);
+}
+
 static inline void host_group_remove(const struct hierarchy *hierarchy, const char *name)
 {
 	char buffer[HIERARCHY_PATH_MAX];
@@ -141,7 +155,6 @@ static inline void host_group_remove(const struct hierarchy *hierarchy, const ch
 		const struct hierarchy_mount *mount = host_mount(hierarchy, i);
 
 		if (mount)
-			assert_ok(unlinkat(mount->fd, hierarchy_at(mount, name, buffer),
-					   AT_REMOVEDIR));
+			host_group_rmdir(mount->fd, hierarchy_at(mount, name, buffer));
 	}
 }

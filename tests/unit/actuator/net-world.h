@@ -16,10 +16,9 @@
 #include "berth-test.h"
 #include "net-device.h"
 #include "rtnl.h"
-#include "world.h"
+#include "slow-world.h"
 
 #define LO       1u
-#define QUIET    200000u             /* whatever else is to happen then */
 #define PATIENCE (60 * USEC_PER_SEC) /* the writer's thread may have to wait for a CPU */
 
 static char namespace_error[128];
@@ -113,7 +112,7 @@ static inline void net_settled(struct world *world, enum knob knob)
 		assert_true(sd_event_run(world->event, PATIENCE) > 0);
 		seen = world_see(world, 0, knob);
 	}
-	world_run(world, QUIET);
+	slow_settle(world, world->actuator->net_writer);
 }
 
 /* And written, or refused. */

@@ -8,7 +8,7 @@
 #include "limit.h"
 #include "log.h"
 
-#define RUN_USEC 5000000u
+#define RUN_USEC 20000000u
 #define MIB      (1u << 20)
 
 struct fixture {

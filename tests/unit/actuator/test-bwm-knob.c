@@ -105,8 +105,7 @@ static const char *world_read(const struct world *world, const char *name)
 
 static void world_settle(const struct world *world, enum knob knob)
 {
-	for (unsigned int i = 0; i < 1000 && world_see(world, 0, knob).status != KNOB_WRITTEN; i++)
-		assert_true(sd_event_run(world->event, 10000) >= 0);
+	world_until(world, world_see(world, 0, knob).status == KNOB_WRITTEN);
 }
 
 static void test_claim_is_written_and_the_default_put_back(void **state)
@@ -180,9 +179,7 @@ static void test_class_is_in_its_own_hierarchy(void **state)
 	assert_int_equal(world_see(&world, WORLD_B, KNOB_NET_CLASSID).status, KNOB_PENDING);
 	world_make(world.dir, NET_CLS "/pods/b");
 	world_file(&world, NET_CLS "/pods/b/net_cls.classid", "0\n");
-	for (unsigned int i = 0;
-	     i < 300 && world_see(&world, WORLD_B, KNOB_NET_CLASSID).status != KNOB_WRITTEN; i++)
-		assert_true(sd_event_run(world.event, 10000) >= 0);
+	world_until(&world, world_see(&world, WORLD_B, KNOB_NET_CLASSID).status == KNOB_WRITTEN);
 	assert_string_equal(world_read(&world, NET_CLS "/pods/b/net_cls.classid"), "4294967295");
 	assert_ok(world_claim(&world, "one", WORLD_B, KNOB_CPU_WEIGHT, 200, 0));
 	assert_int_equal(world_see(&world, WORLD_B, KNOB_CPU_WEIGHT).status, KNOB_WRITTEN);

@@ -87,7 +87,8 @@ static void claim_and_die(struct world *world, uint32_t ifindex, enum knob knob,
 		world_start(world);
 		actuator_failpoint = die_before_write;
 		(void)actuator_claim(world->actuator, "one", &target, knob, &value, 0, "a reason");
-		world_run(world, 1000000);
+		/* On the thread, whenever it has a CPU. */
+		world_run(world, PATIENCE);
 		_exit(0);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);

@@ -2,7 +2,6 @@
 /* Knobs of network devices are written and put back off the loop, in order. */
 #include <string.h>
 
-#include "actuator/claim/internal.h"
 #include "limit.h"
 #include "net-world.h"
 
@@ -82,6 +81,11 @@ static void egress_close(struct egress *egress)
 	assert_string_equal(text_of(KNOB_NET_EGRESS), "none");
 }
 
+static void egress_settle(struct egress *egress)
+{
+	slow_settle(&egress->world, egress->world.actuator->net_writer);
+}
+
 static enum knob_status egress_status(const struct egress *egress)
 {
 	return world_see(&egress->world, 0, KNOB_NET_EGRESS).status;
@@ -101,12 +105,14 @@ static void test_claim_of_a_device_returns_before_the_write(void **state)
 	assert_ok(world_claim(&egress.world, "one", WORLD_A, KNOB_CPU_WEIGHT, 50, 0));
 	assert_knob(&egress.world, "pods/a", "cpu.weight", "50");
 	assert_ok(world_claim(&egress.world, "one", WORLD_A, KNOB_MEMORY_HIGH_BYTES, 1u << 26, 0));
-	world_run(&egress.world, QUIET);
+	world_until(&egress.world,
+		    world_see(&egress.world, WORLD_A, KNOB_MEMORY_HIGH_BYTES).status ==
+			    KNOB_WRITTEN);
 	assert_knob(&egress.world, "pods/a", "memory.high", "67108864");
 	assert_int_equal(egress_status(&egress), KNOB_PENDING);
 	assert_string_equal(text_of(KNOB_NET_EGRESS), "none");
 	unblock_net(&egress.block);
-	world_run(&egress.world, QUIET);
+	egress_settle(&egress);
 	assert_int_equal(egress.block.ended, 1);
 	assert_int_equal(egress_status(&egress), KNOB_WRITTEN);
 	assert_string_equal(text_of(KNOB_NET_EGRESS), egress.text);
@@ -127,7 +133,7 @@ static void test_unclaim_of_a_device_returns_before_it_is_put_back(void **state)
 	assert_string_equal(text_of(KNOB_NET_EGRESS), egress.text);
 	assert_int_equal(egress_status(&egress), KNOB_PENDING);
 	unblock_net(&egress.block);
-	world_run(&egress.world, QUIET);
+	egress_settle(&egress);
 	assert_string_equal(text_of(KNOB_NET_EGRESS), "none");
 	assert_int_equal(world_stats(&egress.world).holdings, 0);
 	assert_int_equal(world_stats(&egress.world).restores, 1);
@@ -146,7 +152,7 @@ static void test_claim_while_it_is_put_back_is_written_after(void **state)
 	net_unclaim(&egress.world, KNOB_NET_EGRESS);
 	assert_ok(net_claim(&egress.world, KNOB_NET_EGRESS, egress.text));
 	unblock_net(&egress.block);
-	world_run(&egress.world, QUIET);
+	egress_settle(&egress);
 	assert_int_equal(egress_status(&egress), KNOB_WRITTEN);
 	assert_string_equal(text_of(KNOB_NET_EGRESS), egress.text);
 	assert_string_equal(world_see(&egress.world, 0, KNOB_NET_EGRESS).original, "none");
@@ -169,7 +175,7 @@ static void test_unclaim_while_it_is_written_is_put_back_after(void **state)
 	net_unclaim(&egress.world, KNOB_NET_EGRESS);
 	assert_int_equal(world_stats(&egress.world).holdings, 1);
 	unblock_net(&egress.block);
-	world_run(&egress.world, QUIET);
+	egress_settle(&egress);
 	assert_string_equal(text_of(KNOB_NET_EGRESS), "none");
 	assert_int_equal(world_stats(&egress.world).holdings, 0);
 	egress_close(&egress);
@@ -213,9 +219,8 @@ static void test_claim_with_a_full_queue_is_tried_again(void **state)
 	assert_int_equal(egress_status(&egress), KNOB_FAILED);
 	assert_int_equal(world_see(&egress.world, 0, KNOB_NET_EGRESS).error, -EAGAIN);
 	unblock_net(&egress.block);
-	world_run(&egress.world, 1500000);
+	world_until(&egress.world, egress_status(&egress) == KNOB_WRITTEN);
 	assert_int_equal(egress.block.ended, LIMIT_NET_WRITES + 1);
-	assert_int_equal(egress_status(&egress), KNOB_WRITTEN);
 	net_unclaim_done(&egress.world, KNOB_NET_EGRESS);
 	egress_close(&egress);
 }

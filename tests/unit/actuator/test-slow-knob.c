@@ -6,12 +6,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "actuator/claim/internal.h"
 #include "berth-test.h"
-#include "world.h"
+#include "slow-world.h"
 
 #define MIB(n) ((uint64_t)(n) << 20)
-#define LATER  200000u /* of quiet: the writer's thread may have to wait for a CPU */
 
 /* The writer's one thread waits here until it is drained: what comes after is queued. */
 struct block {
@@ -49,6 +47,11 @@ static void unblock_writer(struct block *block)
 	(void)close(block->pipe[1]);
 }
 
+static void settle(struct world *world)
+{
+	slow_settle(world, world->actuator->slow_writer);
+}
+
 static void high_open(struct world *world, int version, const char *original)
 {
 	world_open(world, version);
@@ -79,7 +82,7 @@ static void test_actuator_slow_claim_returns_before_the_write(void **state)
 		assert_int_equal(high_status(&world), KNOB_PENDING);
 		assert_knob(&world, "pods/a", "memory.high", "max");
 		unblock_writer(&block);
-		world_run(&world, LATER);
+		settle(&world);
 		assert_true(block.done);
 		assert_int_equal(high_status(&world), KNOB_WRITTEN);
 		assert_knob(&world, "pods/a", "memory.high", "67108864");
@@ -104,7 +107,7 @@ static void test_actuator_slow_claims_meanwhile_end_in_the_last(void **state)
 	assert_ok(high_claim(&world, "one", MIB(32)));
 	assert_ok(high_claim(&world, "one", MIB(16)));
 	unblock_writer(&block);
-	world_run(&world, LATER);
+	settle(&world);
 	assert_knob(&world, "pods/a", "memory.high", "16777216");
 	assert_int_equal(high_status(&world), KNOB_WRITTEN);
 	/* The first, and then the one that counts. */
@@ -125,7 +128,7 @@ static void test_actuator_slow_unclaim_meanwhile_restores_after(void **state)
 	world_unclaim(&world, "one", WORLD_A, KNOB_MEMORY_HIGH_BYTES);
 	assert_int_equal(world_stats(&world).holdings, 1);
 	unblock_writer(&block);
-	world_run(&world, LATER);
+	settle(&world);
 	assert_knob(&world, "pods/a", "memory.high", "max");
 	assert_int_equal(world_stats(&world).holdings, 0);
 	assert_int_equal(world_stats(&world).foreign_writes, 0);
@@ -143,7 +146,7 @@ static void test_actuator_slow_restore_all_while_queued(void **state)
 	for (int pause = 0; pause <= 1; pause++) {
 		high_open(&world, 2, "max");
 		assert_ok(high_claim(&world, "one", MIB(64)));
-		world_run(&world, LATER);
+		settle(&world);
 		assert_knob(&world, "pods/a", "memory.high", "67108864");
 		block_writer(&world, &block);
 		assert_ok(high_claim(&world, "one", MIB(32)));
@@ -151,11 +154,11 @@ static void test_actuator_slow_restore_all_while_queued(void **state)
 		assert_knob(&world, "pods/a", "memory.high", "max");
 		assert_int_equal(world_stats(&world).foreign_writes, 0);
 		unblock_writer(&block);
-		world_run(&world, LATER);
+		settle(&world);
 		assert_knob(&world, "pods/a", "memory.high", "max");
 		if (pause) {
 			actuator_resume(world.actuator);
-			world_run(&world, LATER);
+			settle(&world);
 			assert_knob(&world, "pods/a", "memory.high", "33554432");
 		}
 		world_close(&world);
@@ -184,7 +187,7 @@ static void test_actuator_slow_restore_that_fails_while_queued_is_tried_again(vo
 	(void)state;
 	high_open(&world, 2, "max");
 	assert_ok(high_claim(&world, "one", MIB(64)));
-	world_run(&world, LATER);
+	settle(&world);
 	block_writer(&world, &block);
 	assert_ok(high_claim(&world, "one", MIB(32)));
 	writes_fail(true);
@@ -208,7 +211,7 @@ static void test_actuator_slow_restore_that_fails_after_the_write_is_tried_again
 	(void)state;
 	high_open(&world, 2, "max");
 	assert_ok(high_claim(&world, "one", MIB(64)));
-	world_run(&world, LATER);
+	settle(&world);
 	block_writer(&world, &block);
 	assert_ok(high_claim(&world, "one", MIB(32)));
 	unblock_writer(&block);
@@ -236,7 +239,7 @@ static void test_actuator_slow_group_gone_meanwhile(void **state)
 	actuator_target_gone(world.actuator, world_target(WORLD_A));
 	assert_int_equal(world_stats(&world).holdings, 0);
 	unblock_writer(&block);
-	world_run(&world, LATER);
+	settle(&world);
 	assert_knob(&world, "pods/a", "memory.high", "max");
 	world_close(&world);
 }
@@ -251,7 +254,7 @@ static void test_actuator_slow_killed_meanwhile_is_restored_by_the_next_run(void
 	for (int written = 0; written <= 1; written++) {
 		high_open(&world, 2, "max");
 		assert_ok(high_claim(&world, "one", MIB(64)));
-		world_run(&world, LATER);
+		settle(&world);
 		block_writer(&world, &block);
 		assert_ok(high_claim(&world, "one", MIB(32)));
 		if (written)
@@ -277,7 +280,7 @@ static void test_actuator_slow_killed_after_a_compaction_is_restored(void **stat
 	(void)state;
 	high_open(&world, 2, "max");
 	assert_ok(high_claim(&world, "one", MIB(64)));
-	world_run(&world, LATER);
+	settle(&world);
 	block_writer(&world, &block);
 	assert_ok(high_claim(&world, "one", MIB(32)));
 	for (uint64_t i = 1; bytes >= most; i++) {
@@ -306,7 +309,7 @@ static void test_actuator_slow_foreign_write_meanwhile_is_found(void **state)
 	(void)state;
 	high_open(&world, 2, "max");
 	assert_ok(high_claim(&world, "one", MIB(64)));
-	world_run(&world, LATER);
+	settle(&world);
 	block_writer(&world, &block);
 	assert_ok(high_claim(&world, "one", MIB(32)));
 	/* Handed over, and not yet heard of: as if it had come between. */
@@ -314,7 +317,7 @@ static void test_actuator_slow_foreign_write_meanwhile_is_found(void **state)
 	while (strcmp(world_get(&world, "pods/a", "memory.high"), "33554432") != 0)
 		(void)usleep(1000);
 	world_set(&world, "pods/a", "memory.high", "50331648");
-	world_run(&world, LATER);
+	settle(&world);
 	assert_knob(&world, "pods/a", "memory.high", "33554432");
 	assert_int_equal(high_status(&world), KNOB_WRITTEN);
 	assert_int_equal(world_see(&world, WORLD_A, KNOB_MEMORY_HIGH_BYTES).foreign, 1);
@@ -331,24 +334,24 @@ static void test_actuator_limit_is_never_above_the_original(void **state)
 	(void)state;
 	high_open(&world, 2, "33554432");
 	assert_ok(high_claim(&world, "one", MIB(64)));
-	world_run(&world, LATER);
+	settle(&world);
 	assert_knob(&world, "pods/a", "memory.high", "33554432");
 	assert_int_equal(world_stats(&world).writes, 0);
 	assert_ok(high_claim(&world, "two", MIB(16)));
-	world_run(&world, LATER);
+	settle(&world);
 	assert_knob(&world, "pods/a", "memory.high", "16777216");
 	actuator_drop_owner(world.actuator, "two");
-	world_run(&world, LATER);
+	settle(&world);
 	assert_knob(&world, "pods/a", "memory.high", "33554432");
 	/* A pod resized in place: that is the original now. */
 	world_set(&world, "pods/a", "memory.high", "50331648");
-	world_run(&world, LATER);
+	settle(&world);
 	assert_knob(&world, "pods/a", "memory.high", "50331648");
 	assert_ok(high_claim(&world, "one", MIB(40)));
-	world_run(&world, LATER);
+	settle(&world);
 	assert_knob(&world, "pods/a", "memory.high", "41943040");
 	actuator_drop_owner(world.actuator, "one");
-	world_run(&world, LATER);
+	settle(&world);
 	assert_knob(&world, "pods/a", "memory.high", "50331648");
 	world_close(&world);
 }
@@ -364,14 +367,13 @@ static void test_actuator_slow_write_that_fails_is_told_and_tried_again(void **s
 	assert_ok(high_claim(&world, "one", MIB(64)));
 	writes_fail(true);
 	unblock_writer(&block);
-	world_run(&world, LATER);
+	settle(&world);
 	writes_fail(false);
 	assert_int_equal(high_status(&world), KNOB_FAILED);
 	assert_int_equal(world_see(&world, WORLD_A, KNOB_MEMORY_HIGH_BYTES).error, -EFBIG);
 	assert_knob(&world, "pods/a", "memory.high", "max");
 	/* One second, by the timer. */
-	world_run(&world, 1500000);
-	assert_int_equal(high_status(&world), KNOB_WRITTEN);
+	world_until(&world, high_status(&world) == KNOB_WRITTEN);
 	assert_knob(&world, "pods/a", "memory.high", "67108864");
 	world_close(&world);
 }

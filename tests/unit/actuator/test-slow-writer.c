@@ -7,7 +7,7 @@
 #include "group-fixture.h"
 #include "limit.h"
 
-#define RUN_USEC 5000000u
+#define RUN_USEC 20000000u
 
 struct fixture {
 	sd_event *event;

@@ -561,10 +561,8 @@ static void test_pin_somebody_sets_the_property_is_the_new_original(void **state
 	/* Time for the second step, which cpu.idle would refuse. */
 	assert_knob(&rig.world, BATCH, "cpu.idle", "0");
 	world_set(&rig.world, BATCH, "cpu.weight", "300");
-	/* The manager is a thread, and writes the file when it comes to it. */
-	for (int turn = 0; turn < 100 && strcmp(world_get(&rig.world, BATCH, "cpu.idle"), "1") != 0;
-	     turn++)
-		world_run(&rig.world, 100 * USEC_PER_MSEC);
+	/* The manager writes the file when it comes to it. */
+	world_until(&rig.world, strcmp(world_get(&rig.world, BATCH, "cpu.idle"), "1") == 0);
 	rig_run(&rig);
 	assert_knob(&rig.world, BATCH, "cpu.idle", "1");
 	assert_int_equal(rig_unit(&rig)->weight, 0);

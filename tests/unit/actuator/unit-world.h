@@ -121,17 +121,20 @@ static inline void rig_unclaim(struct rig *rig, enum knob knob)
 	world_unclaim(&rig->world, "one", BATCH_ID, knob);
 }
 
-/* Until systemd has answered all, however busy the machine is, and nothing more happens. */
-static inline void rig_run(struct rig *rig)
+static inline bool rig_has_all_answers(const struct rig *rig)
 {
 	const struct unit_pins *pins = rig->world.actuator->pins;
 
-	for (int turn = 0; turn < 100; turn++) {
-		world_run(&rig->world, 100 * USEC_PER_MSEC);
-		if (pins->in_flight == 0 && (pins->absent || list_is_empty(&pins->queue)))
-			return;
-	}
-	fail_msg("systemd never answers");
+	return pins->in_flight == 0 && (pins->absent || list_is_empty(&pins->queue));
+}
+
+/* Until systemd has answered all, however busy the machine is, and nothing more happens. */
+static inline void rig_run(struct rig *rig)
+{
+	do {
+		world_until(&rig->world, rig_has_all_answers(rig));
+		world_run(&rig->world, 20 * USEC_PER_MSEC);
+	} while (!rig_has_all_answers(rig));
 }
 
 /* `systemctl daemon-reload`, as far as the unit's group is concerned. */

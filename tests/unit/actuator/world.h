@@ -14,10 +14,13 @@
 #include "cleanup.h"
 #include "fixture-copy.h"
 #include "macro.h"
+#include "monotonic.h"
 
 #define WORLD_A 11u
 #define WORLD_B 12u
 #define WORLD_C 13u
+
+#define WORLD_PATIENCE_USEC (60 * USEC_PER_SEC)
 
 static const char *const world_groups[] = { "pods", "pods/a", "pods/b", "pods/a/c" };
 static const struct {
@@ -342,12 +345,24 @@ static inline struct actuator_stats world_stats(const struct world *world)
 	return stats;
 }
 
-/* Runs the loop until nothing happens for that long. */
+/* Runs the loop until nothing happens for that long: for what this process does by itself, and what
+ * is due sooner. Whoever waits for a thread or another process wants world_until(). */
 static inline void world_run(struct world *world, uint64_t quiet_usec)
 {
 	while (sd_event_run(world->event, quiet_usec) > 0)
 		;
 }
+
+/* Runs the loop until that is so. */
+#define world_until(world, condition)                                                        \
+	do {                                                                                 \
+		uint64_t until_end = monotonic_usec() + WORLD_PATIENCE_USEC;                 \
+		while (!(condition)) {                                                       \
+			assert_true(sd_event_run((world)->event, 100 * USEC_PER_MSEC) >= 0); \
+			if (monotonic_usec() > until_end)                                    \
+				fail_msg("waited in vain for %s", #condition);               \
+		}                                                                            \
+	} while (0)
 
 #define assert_knob(world, group, file, text) \
 	assert_string_equal(world_get(world, group, file), text)

@@ -313,9 +313,19 @@ static void test_http_call_start_late_server_times_out(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct http_call_spec spec = cases[i].spec;
 		struct outcome outcome = { 0 };
 
-		get_from(cases[i].answer, cases[i].spec, &outcome);
+		get_from(cases[i].answer, spec, &outcome);
+		/* The server's thread had no CPU in time for what it does send: again, with more
+		 * time for all. */
+		while (cases[i].truncated && outcome.heads == 0 &&
+		       spec.total_timeout_usec < WORLD_PATIENCE_USEC / 5) {
+			strbuf_done(&outcome.body);
+			outcome = (struct outcome){ 0 };
+			spec.total_timeout_usec *= 5;
+			get_from(cases[i].answer, spec, &outcome);
+		}
 		assert_errno(outcome.result.error, ETIMEDOUT);
 		assert_non_null(strstr(outcome.result.message, cases[i].message));
 		assert_int_equal(outcome.result.truncated, cases[i].truncated);
@@ -679,7 +689,7 @@ static void test_http_handlers_that_refuse_a_later_turn_cancel(void **state)
 	get_from(answer_silent, (struct http_call_spec){ 0 }, &outcome);
 	assert_errno(outcome.result.error, ECANCELED);
 	assert_int_equal(outcome.pieces, 1);
-	assert_true(world_now() - began < 10 * USEC_PER_SEC);
+	assert_true(world_now() - began < 20 * USEC_PER_SEC);
 	strbuf_done(&outcome.body);
 }
 

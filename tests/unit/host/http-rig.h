@@ -96,7 +96,10 @@ static const struct http_route routes[] = {
 	{ NULL, NULL, false, NULL },
 };
 
-static const struct http_limits quick = { 4, 1, 2 * USEC_PER_SEC };
+/* Silence is soon over; a request is; and only the number of connections is small. */
+static const struct http_limits quick_idle = { 4, 1, 60 * USEC_PER_SEC };
+static const struct http_limits quick_request = { 4, 10, 2 * USEC_PER_SEC };
+static const struct http_limits few = { 4, 60, 60 * USEC_PER_SEC };
 
 static inline int rig_setup(void **state, bool local, const struct http_limits *limits)
 {
@@ -139,9 +142,19 @@ static inline int local_setup(void **state)
 	return rig_setup(state, true, NULL);
 }
 
-static inline int quick_setup(void **state)
+static inline int quick_idle_setup(void **state)
 {
-	return rig_setup(state, false, &quick);
+	return rig_setup(state, false, &quick_idle);
+}
+
+static inline int quick_request_setup(void **state)
+{
+	return rig_setup(state, false, &quick_request);
+}
+
+static inline int few_setup(void **state)
+{
+	return rig_setup(state, false, &few);
 }
 
 static inline int rig_teardown(void **state)

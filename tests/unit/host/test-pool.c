@@ -4,13 +4,15 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "berth-test.h"
 #include "worker/pool.h"
 
-#define RUN_USEC 5000000u
+#define RUN_USEC 20000000u
 
 struct fixture {
 	sd_event *event;
@@ -21,7 +23,7 @@ struct fixture {
 };
 
 struct job {
-	sem_t started, release;
+	sem_t started, release, asleep;
 	atomic_bool ran;
 	pthread_t thread;
 	int result;
@@ -64,6 +66,7 @@ static void job_init(struct job *job)
 	memset(job, 0, sizeof(*job));
 	assert_int_equal(sem_init(&job->started, 0, 0), 0);
 	assert_int_equal(sem_init(&job->release, 0, 0), 0);
+	assert_int_equal(sem_init(&job->asleep, 0, 0), 0);
 }
 
 static int job_wait(void *data)
@@ -190,11 +193,29 @@ static void test_worker_pool_add_two_jobs_run_at_once(void **state)
 	run_until(fixture, 2);
 }
 
+/* As /proc/PID/stat has it: "PID (NAME) STATE ...". */
+static char state_of_loop(void)
+{
+	FILE *file = fopen("/proc/self/stat", "re");
+	char text[256] = "", *end;
+
+	assert_non_null(file);
+	assert_non_null(fgets(text, sizeof(text), file));
+	(void)fclose(file);
+	end = strrchr(text, ')');
+	assert_non_null(end);
+	return end[1] ? end[2] : '\0';
+}
+
+/* Lets the job go when the loop's thread, which is the first of the process, sleeps: it has nothing
+ * else to wait for than that job, once it goes into the pool. */
 static void *release_later(void *data)
 {
 	struct job *job = data;
 
-	(void)usleep(20000);
+	(void)sem_wait(&job->asleep);
+	while (state_of_loop() != 'S')
+		(void)usleep(1000);
 	(void)sem_post(&job->release);
 	return NULL;
 }
@@ -211,6 +232,7 @@ static void test_worker_pool_free_waits_for_the_running_and_drops_the_queued(voi
 	(void)sem_wait(&running.started);
 	assert_ok(worker_pool_add(fixture->pool, job_quick, on_done, &queued, fixture));
 	assert_int_equal(pthread_create(&thread, NULL, release_later, &running), 0);
+	(void)sem_post(&running.asleep);
 	fixture->pool = worker_pool_free(fixture->pool);
 	assert_null(fixture->pool);
 	assert_true(atomic_load(&running.ran));
@@ -246,6 +268,7 @@ static void test_worker_pool_cancel_running_job_is_waited_for_unheard(void **sta
 	assert_ok(worker_pool_add(fixture->pool, job_wait, on_done, &running, fixture));
 	(void)sem_wait(&running.started);
 	assert_int_equal(pthread_create(&thread, NULL, release_later, &running), 0);
+	(void)sem_post(&running.asleep);
 	assert_int_equal(worker_pool_cancel(fixture->pool, &running), 1);
 	assert_true(atomic_load(&running.ran));
 	(void)sd_event_run(fixture->event, 0);

@@ -405,13 +405,16 @@ static void test_timer_first_usec_shares_ticks(void **state)
 static void test_host_timer_expires_near_the_whole_second(void **state)
 {
 	struct world *world = *state;
-	uint64_t past;
+	uint64_t past = USEC_PER_SEC;
 
 	world_plugin(world, "good");
 	world_run(world, "plugins:\n  good: {period: 1s}\n");
-	world_until(world, world_record(world, "good")->ticks == 1);
-	past = world_record(world, "good")->tick_usec % USEC_PER_SEC;
-	/* The accuracy, and as much again for a busy machine. */
+	/* The accuracy, and as much again. One tick may be late on a busy machine; a timer that
+	 * goes by another time would always be. */
+	for (unsigned int tick = 1; tick <= 10 && past >= 500 * USEC_PER_MSEC; tick++) {
+		world_until(world, world_record(world, "good")->ticks == tick);
+		past = world_record(world, "good")->tick_usec % USEC_PER_SEC;
+	}
 	assert_true(past < 500 * USEC_PER_MSEC);
 }
 

@@ -460,7 +460,7 @@ static void test_peek_leaves_the_rest(void **state)
 static void load_finish(const struct world *world)
 {
 	assert_ok(sem_post(&kernel.go_on));
-	assert_true(sd_event_run(world->event, 10 * USEC_PER_SEC) > 0);
+	assert_true(sd_event_run(world->event, 30 * USEC_PER_SEC) > 0);
 }
 
 static void test_files_while_it_loads(void **state)
@@ -567,7 +567,7 @@ static void test_no_room_for_a_load(void **state)
 	load_finish(world);
 	kernel.waits = false;
 	for (pass(world); strcmp(status(world).way, "bpf") != 0; pass(world))
-		assert_true(sd_event_run(world->event, 10 * USEC_PER_SEC) > 0);
+		assert_true(sd_event_run(world->event, 30 * USEC_PER_SEC) > 0);
 	assert_string_equal(status(world).way, "bpf");
 	assert_int_equal(kernel.loads, 2);
 }

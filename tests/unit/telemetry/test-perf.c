@@ -409,15 +409,18 @@ static void test_four_that_never_have_their_turn_starve(void **state)
 static void test_window_ends_by_itself_and_totals_go_on(void **state)
 {
 	BENCH(bench);
-	uint64_t first, second, took;
+	uint64_t first, second, took, end = monotonic_usec() + 5 * USEC_PER_SEC;
+	bool whole;
 
 	assert_ok(perf_count(bench->perf, 1, bench->groups[0], 5 * USEC_PER_SEC));
 	run_open(bench, FILES(bench));
 	took = spin_in(bench->dirs[0], SPIN_USEC);
+	/* Unless that took longer than the window, where many others run. */
+	whole = monotonic_usec() < end;
 	/* No pass is taken while it is open: the end reads what there is. */
-	run_out(bench, 10 * USEC_PER_SEC);
+	run_out(bench, 30 * USEC_PER_SEC);
 	first = value_of(bench, 0, SAMPLE_CYCLES) / NSEC_PER_USEC;
-	assert_in_range(first, SPIN_USEC * 95 / 100, took);
+	assert_in_range(first, whole ? SPIN_USEC * 95 / 100 : 0, took);
 	/* Nobody counts now. */
 	(void)spin_in(bench->dirs[0], SPIN_USEC);
 	assert_int_equal(value_of(bench, 0, SAMPLE_CYCLES) / NSEC_PER_USEC, first);
@@ -433,13 +436,17 @@ static void test_count_again_makes_it_longer_and_never_shorter(void **state)
 {
 	BENCH(bench);
 	uint64_t begin = monotonic_usec();
+	unsigned int files;
 
 	assert_ok(perf_count(bench->perf, 1, bench->groups[0], USEC_PER_SEC));
 	assert_ok(perf_count(bench->perf, 1, bench->groups[0], 2 * USEC_PER_SEC));
 	assert_ok(perf_count(bench->perf, 1, bench->groups[0], 500 * USEC_PER_MSEC));
 	run_open(bench, FILES(bench));
 	run_until(bench, begin + 1500 * USEC_PER_MSEC);
-	assert_int_equal(perf_files(bench->perf), FILES(bench));
+	files = perf_files(bench->perf);
+	/* Unless a machine that stood still is already beyond the end. */
+	if (monotonic_usec() < begin + 2 * USEC_PER_SEC)
+		assert_int_equal(files, FILES(bench));
 	run_out(bench, 20 * USEC_PER_SEC);
 	assert_true(monotonic_usec() >= begin + 2 * USEC_PER_SEC);
 	bench_free(bench);
@@ -500,7 +507,7 @@ static void test_room_is_bounded_and_comes_back(void **state)
 	room = perf_room(bench->perf);
 	assert_int_equal(room, 2);
 	for (unsigned int i = 0; i < GROUPS; i++) {
-		int r = perf_count(bench->perf, i + 1, bench->groups[i], USEC_PER_SEC);
+		int r = perf_count(bench->perf, i + 1, bench->groups[i], 3 * USEC_PER_SEC);
 
 		if (i < room)
 			assert_ok(r);
@@ -511,8 +518,8 @@ static void test_room_is_bounded_and_comes_back(void **state)
 	run_open(bench, room * FILES(bench));
 	assert_int_equal(taken, room);
 	run_out(bench, 20 * USEC_PER_SEC);
-	assert_ok(perf_count(bench->perf, 3, bench->groups[2], USEC_PER_SEC));
-	assert_ok(perf_count(bench->perf, 4, bench->groups[3], USEC_PER_SEC));
+	assert_ok(perf_count(bench->perf, 3, bench->groups[2], 30 * USEC_PER_SEC));
+	assert_ok(perf_count(bench->perf, 4, bench->groups[3], 30 * USEC_PER_SEC));
 	run_open(bench, room * FILES(bench));
 	bench_free(bench);
 }
