@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -45,6 +46,19 @@ def wait_until(condition, what, timeout=10.0):
         time.sleep(0.005)
 
 
+def free_port():
+    """A loopback port from below those that the kernel gives to clients: none of theirs takes it
+    before who is to have it binds it."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
 class Groups:
     """Control groups of our own, in every hierarchy that Berth writes."""
 
@@ -75,7 +89,7 @@ class Groups:
 
     def remove(self, group):
         for controller in self.mounts:
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + 30
             while self.path(controller, group).exists():
                 try:
                     self.path(controller, group).rmdir()

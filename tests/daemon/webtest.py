@@ -12,17 +12,11 @@ import subprocess
 import tempfile
 import time
 
-from berthtest import ROOT, Daemon, check, skip
+from berthtest import ROOT, Daemon, check, free_port, skip
 
 # bcrypt of "secret" at costs that take about 5 and 60 ms.
 CHEAP = "$2y$06$3ImeUILBKaDtsosqFP53dOGY980qeeC1pGqcxdR913M7vV8wOs3w2"
 USUAL = "$2y$10$dKOXG32WdPfwJjMcGdrvrOECTGmUvNtCclwKvrVUsg7XFJw32hIaK"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Certificates:
