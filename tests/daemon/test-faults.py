@@ -54,8 +54,10 @@ def is_dry(daemon):
 
 
 def is_dry_after_reload(daemon, what, expected=True):
+    """What is done in two steps is one reload, or two, if berthd looks between them."""
     check(daemon.wait_notify("READY=1"), f"{what}: berthd ended")
-    check(is_dry(daemon) == expected, f"{what}: dry_run is not {expected}")
+    while is_dry(daemon) != expected:
+        check(daemon.wait_notify("READY=1"), f"{what}: berthd ended")
 
 
 # The policy's files
@@ -76,9 +78,9 @@ def test_editors_are_noticed(build):
         daemon.config.symlink_to(other)
         is_dry_after_reload(daemon, "a symlink in its place")
         daemon.config.unlink()
-        check(daemon.wait_notify("READY=1"), "deleted: berthd ended")
+        while daemon.metric("berth_config_valid") != 0:
+            check(daemon.wait_notify("READY=1"), "deleted: berthd ended")
         check(is_dry(daemon), "a deleted policy that was named: the old one must stay")
-        check(daemon.metric("berth_config_valid") == 0, "a deleted policy is valid")
         daemon.write_policy(POLICY)
         is_dry_after_reload(daemon, "back again", False)
         (daemon.dropins / "10.yaml").symlink_to(other)

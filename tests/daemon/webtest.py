@@ -160,8 +160,9 @@ def users(hashed=CHEAP):
     return f"basic_auth_users:\n  scraper: '{hashed}'\n"
 
 
-def raw(daemon, data, timeout=10, source="127.0.0.1"):
-    """Send bytes, read until the server closes or is silent: what came."""
+def raw(daemon, data, timeout=10, source="127.0.0.1", silence=None):
+    """Send bytes, read until the server closes or is silent: what came. silence: seconds of it that
+    end an answer which has begun."""
     with daemon.connect(source, timeout) as sock:
         answer = b""
         try:
@@ -171,6 +172,7 @@ def raw(daemon, data, timeout=10, source="127.0.0.1"):
                 if not piece:
                     break
                 answer += piece
+                sock.settimeout(silence or timeout)
         except (OSError, TimeoutError):
             pass
         return answer

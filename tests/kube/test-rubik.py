@@ -23,7 +23,7 @@ from node import Node, PodGroups
 
 EVICTION = r"/api/v1/namespaces/[^/]+/pods/[^/]+/eviction"
 OFFLINE = {"volcano.sh/preemptable": "true"}
-STOP_WITHIN = 5
+STOP_WITHIN = 20
 # What a service does not start without; and a network device that this host does not have.
 NEEDS = {"network": 'devices: ["berthtest*"], water_line: 100Mi, low: 10Mi, high: 50Mi'}
 
