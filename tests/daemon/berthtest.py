@@ -37,7 +37,7 @@ def check(condition, text):
         fail(text)
 
 
-def wait_until(condition, what, timeout=10.0):
+def wait_until(condition, what, timeout=30.0):
     """Poll, for things that cannot be waited for; a deadline, not a delay."""
     deadline = time.monotonic() + timeout
     while not condition():
@@ -189,7 +189,7 @@ class Daemon:
                 extra_groups=None if self.user is None else [],
                 env={**os.environ, "NOTIFY_SOCKET": str(notify), **self.env})
 
-    def wait_notify(self, text, timeout=20.0):
+    def wait_notify(self, text, timeout=60.0):
         """Until the daemon says so, or it ends: True or False."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -238,9 +238,9 @@ class Daemon:
 
     def request(self, method, path, query=None):
         """(status, JSON or text) of the control API."""
-        connection = http.client.HTTPConnection("localhost", timeout=10)
+        connection = http.client.HTTPConnection("localhost", timeout=30)
         connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.sock.settimeout(10)
+        connection.sock.settimeout(30)
         connection.sock.connect(str(self.runtime / "control.sock"))
         if query:
             path += "?" + urllib.parse.urlencode(query)

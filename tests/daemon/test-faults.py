@@ -25,7 +25,7 @@ NOBODY = 65534
 def raw(daemon, data=b"", half_close=False):
     """A client of the control socket that says what it likes."""
     client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    client.settimeout(20)
+    client.settimeout(60)
     client.connect(str(daemon.runtime / "control.sock"))
     client.sendall(data)
     if half_close:
@@ -357,7 +357,7 @@ def test_clients_over_the_limit_wait_and_are_served(build):
         late = threading.Thread(target=lambda: answers.append(daemon.get("/healthz")))
         late.start()
         idle.pop().close()
-        late.join(20)
+        late.join(60)
         check(len(answers) == 1, "a freed place is given to nobody")
         for client in idle:
             client.close()
@@ -391,7 +391,7 @@ def test_no_files_left_is_no_busy_loop(build):
                 starved = starve(daemon, client)
                 spent = (cpu_ticks(pid) - before) / os.sysconf("SC_CLK_TCK")
                 resource.prlimit(pid, resource.RLIMIT_NOFILE, (4096, 4096))
-                client.settimeout(20)
+                client.settimeout(60)
                 answer = drain(client)
                 check(answer.startswith(b"HTTP/1.1 200"), f"files are there again: {answer[:200]}")
                 if starved:

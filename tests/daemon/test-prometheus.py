@@ -27,7 +27,7 @@ import promql  # noqa: E402
 import yamlfile  # noqa: E402
 
 RULES = ("berth.rules.yaml", "berth.alerts.yaml", "compat-cadvisor.rules.yaml")
-SCRAPED = 60.0  # seconds until what is so must be known; the discovery alone takes five
+SCRAPED = 120.0  # seconds until what is so must be known; the discovery alone takes five
 
 
 class Prometheus:

@@ -124,7 +124,7 @@ def test_totals_go_on_over_a_reload(daemon, groups, read):
     daemon.get("/v1/top")
     reload(daemon, groups, "pressure: off")
     reload(daemon, groups, "pressure: auto")
-    wait_until(lambda: OWN in sample(daemon, groups, "pod/reader"), "a cause when it is on")
+    wait_until(lambda: OWN in sample(daemon, groups, "pod/reader"), "a cause when it is on", 60)
     check(sample(daemon, groups, "pod/reader")[OWN] == before, "the total after off and on")
     read(READ)
     wait_until(lambda: sample(daemon, groups, "pod/reader")[OWN] > before, "the total to go on")

@@ -107,10 +107,10 @@ class WebDaemon(Daemon):
         self.process.send_signal(signal.SIGHUP)
         self.wait_notify("READY=1")
 
-    def connect(self, source="127.0.0.1", timeout=10):
+    def connect(self, source="127.0.0.1", timeout=30):
         return socket.create_connection(("127.0.0.1", self.port), timeout, (source, 0))
 
-    def fetch(self, path="/livez", context=None, auth=None, headers=None, timeout=10):
+    def fetch(self, path="/livez", context=None, auth=None, headers=None, timeout=30):
         """(status, headers, body); an exception of the connection is the caller's."""
         if context:
             client = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout,
