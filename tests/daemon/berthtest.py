@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -36,13 +37,26 @@ def check(condition, text):
         fail(text)
 
 
-def wait_until(condition, what, timeout=10.0):
+def wait_until(condition, what, timeout=30.0):
     """Poll, for things that cannot be waited for; a deadline, not a delay."""
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
             fail(f"still not so after {timeout} s: {what}")
         time.sleep(0.005)
+
+
+def free_port():
+    """A loopback port from below those that the kernel gives to clients: none of theirs takes it
+    before who is to have it binds it."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 class Groups:
@@ -75,7 +89,7 @@ class Groups:
 
     def remove(self, group):
         for controller in self.mounts:
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + 30
             while self.path(controller, group).exists():
                 try:
                     self.path(controller, group).rmdir()
@@ -175,7 +189,7 @@ class Daemon:
                 extra_groups=None if self.user is None else [],
                 env={**os.environ, "NOTIFY_SOCKET": str(notify), **self.env})
 
-    def wait_notify(self, text, timeout=20.0):
+    def wait_notify(self, text, timeout=60.0):
         """Until the daemon says so, or it ends: True or False."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -224,9 +238,9 @@ class Daemon:
 
     def request(self, method, path, query=None):
         """(status, JSON or text) of the control API."""
-        connection = http.client.HTTPConnection("localhost", timeout=10)
+        connection = http.client.HTTPConnection("localhost", timeout=30)
         connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.sock.settimeout(10)
+        connection.sock.settimeout(30)
         connection.sock.connect(str(self.runtime / "control.sock"))
         if query:
             path += "?" + urllib.parse.urlencode(query)

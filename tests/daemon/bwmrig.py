@@ -78,7 +78,7 @@ class Host:
 
     def unload(self):
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
         MAP.unlink(missing_ok=True)
 
     def switch_on(self):

@@ -63,7 +63,7 @@ class Mock:
     def __exit__(self, *error):
         subprocess.run(["umount", CPUINFO], check=True)
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
 
     @staticmethod
     def groups():

@@ -25,7 +25,7 @@ NOBODY = 65534
 def raw(daemon, data=b"", half_close=False):
     """A client of the control socket that says what it likes."""
     client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    client.settimeout(20)
+    client.settimeout(60)
     client.connect(str(daemon.runtime / "control.sock"))
     client.sendall(data)
     if half_close:
@@ -54,8 +54,10 @@ def is_dry(daemon):
 
 
 def is_dry_after_reload(daemon, what, expected=True):
+    """What is done in two steps is one reload, or two, if berthd looks between them."""
     check(daemon.wait_notify("READY=1"), f"{what}: berthd ended")
-    check(is_dry(daemon) == expected, f"{what}: dry_run is not {expected}")
+    while is_dry(daemon) != expected:
+        check(daemon.wait_notify("READY=1"), f"{what}: berthd ended")
 
 
 # The policy's files
@@ -76,9 +78,9 @@ def test_editors_are_noticed(build):
         daemon.config.symlink_to(other)
         is_dry_after_reload(daemon, "a symlink in its place")
         daemon.config.unlink()
-        check(daemon.wait_notify("READY=1"), "deleted: berthd ended")
+        while daemon.metric("berth_config_valid") != 0:
+            check(daemon.wait_notify("READY=1"), "deleted: berthd ended")
         check(is_dry(daemon), "a deleted policy that was named: the old one must stay")
-        check(daemon.metric("berth_config_valid") == 0, "a deleted policy is valid")
         daemon.write_policy(POLICY)
         is_dry_after_reload(daemon, "back again", False)
         (daemon.dropins / "10.yaml").symlink_to(other)
@@ -355,7 +357,7 @@ def test_clients_over_the_limit_wait_and_are_served(build):
         late = threading.Thread(target=lambda: answers.append(daemon.get("/healthz")))
         late.start()
         idle.pop().close()
-        late.join(20)
+        late.join(60)
         check(len(answers) == 1, "a freed place is given to nobody")
         for client in idle:
             client.close()
@@ -389,7 +391,7 @@ def test_no_files_left_is_no_busy_loop(build):
                 starved = starve(daemon, client)
                 spent = (cpu_ticks(pid) - before) / os.sysconf("SC_CLK_TCK")
                 resource.prlimit(pid, resource.RLIMIT_NOFILE, (4096, 4096))
-                client.settimeout(20)
+                client.settimeout(60)
                 answer = drain(client)
                 check(answer.startswith(b"HTTP/1.1 200"), f"files are there again: {answer[:200]}")
                 if starved:

@@ -6,6 +6,7 @@ import concurrent.futures
 import http.client
 import multiprocessing
 import os
+import select
 import socket
 import ssl
 import statistics
@@ -204,7 +205,7 @@ REQUESTS = [  # what, bytes, what the answer may begin with ("" is a closed conn
 
 def test_requests(daemon, auth=None):
     for what, data, expected in REQUESTS:
-        answer = raw(daemon, data, timeout=3)
+        answer = raw(daemon, data, timeout=20, silence=0.5)
         check(any(answer.startswith(e) if e else answer == b"" for e in expected),
               f"{what}: {answer[:200]}")
         check(daemon.is_served(auth=auth), f"after {what} nobody is served")
@@ -224,13 +225,19 @@ def test_requests(daemon, auth=None):
 
 def test_pipelines(daemon):
     def flood():
+        """For two seconds, whether the server is behind or not: it is read from meanwhile, or both
+        would wait for each other."""
+        requests = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n" * 500
         with daemon.connect(ATTACKER) as sock:
-            sock.settimeout(0.2)
-            until = time.monotonic() + 2
+            sock.setblocking(False)
+            until, left = time.monotonic() + 2, requests
             try:
                 while time.monotonic() < until:
-                    sock.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n" * 500)
-                    sock.recv(1 << 20)
+                    readable, writable, _ = select.select([sock], [sock], [], 0.2)
+                    if readable and not sock.recv(1 << 20):
+                        return
+                    if writable:
+                        left = left[sock.send(left):] or requests
             except OSError:
                 pass
 
@@ -293,7 +300,14 @@ def test_guesses(daemon, context):
     with Pulse(daemon) as pulse, concurrent.futures.ThreadPoolExecutor(48) as pool:
         guesses = [pool.submit(guess, worker) for worker in range(48)]
         seconds, until = [], time.monotonic() + 3
-        while time.monotonic() < until:
+
+        def go_on():
+            """For three seconds; on a slow machine until there is something to be told of."""
+            with lock:
+                enough = counts.get(401, 0) > 5 and counts.get(503, 0) > 0
+            return time.monotonic() < until + (0 if enough else 60)
+
+        while go_on():
             start = time.monotonic()
             check(daemon.fetch("/metrics", context, "scraper:secret")[0] == 200,
                   "a scraper whose password is known")

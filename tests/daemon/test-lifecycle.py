@@ -20,22 +20,20 @@ def test_it_rests_on_few_files(daemon, groups):
     """What was needed for the start is given back some ten seconds after."""
     def files():
         directory = f"/proc/{daemon.process.pid}/fd"
-        return [os.readlink(f"{directory}/{fd}") for fd in os.listdir(directory)]
-
-    def rests():
-        try:
-            return len(files()) <= FILES
-        except FileNotFoundError:  # closed while it was looked at
-            return False
+        for fd in os.listdir(directory):
+            try:
+                yield os.readlink(f"{directory}/{fd}")
+            except FileNotFoundError:  # closed while it was looked at
+                continue
 
     try:
-        wait_until(rests, "the files to be closed", 30)
+        wait_until(lambda: len(list(files())) <= FILES, "the files to be closed", 60)
     finally:
         print("  " + ", ".join(sorted(files())))
 
 
 def test_levels_are_written_and_explained(daemon, groups):
-    check(groups.read("batch-1", "cpu.idle") == "1", "cpu.idle of the batch group")
+    wait_until(lambda: groups.read("batch-1", "cpu.idle") == "1", "cpu.idle of the batch group")
     check(groups.read("online-1", "cpu.idle") == "0", "cpu.idle of the online group")
     adj = int(open(f"/proc/{daemon.child.pid}/oom_score_adj").read())
     check(adj == 950, f"oom_score_adj of a batch process is {adj}")

@@ -6,11 +6,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import uuid
 
 from berthtest import Daemon, Groups, arguments, check, fail, skip, wait_until
 
 QEMU = shutil.which("qemu-system-x86_64")
+LOOK = 55  # seconds until the next one; timers may be five early
 POLICY = """
 metrics: {listen: ""}
 sources:
@@ -54,7 +56,10 @@ class Machine:
         """Number of the vCPU to its thread."""
         found = {}
         for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
-            comm = (task / "comm").read_text().strip()
+            try:
+                comm = (task / "comm").read_text().strip()
+            except OSError:  # a thread that has ended
+                continue
             if comm.startswith("CPU ") and comm.endswith("/TCG"):
                 found[int(comm[4:-4])] = int(task.name)
         return found
@@ -91,10 +96,10 @@ def test_domain_is_found_by_its_scope_and_command_line(daemon, groups):
     path = groups.glob(scope)
     libvirt_groups(groups, scope)
     before = groups.read(scope, groups.weight)
-    wait_until(lambda: path in machines(daemon), "a machine's group is seen", timeout=10)
+    wait_until(lambda: path in machines(daemon), "a machine's group is seen")
     check(machines(daemon)[path]["name"] == "batchjob", f"named {machines(daemon)[path]}")
     check(machines(daemon)[path]["via"] == "scope name", "who told")
-    wait_until(lambda: groups.read(scope, groups.weight) != before, "its level is written", timeout=10)
+    wait_until(lambda: groups.read(scope, groups.weight) != before, "its level is written")
     name = "batch job, \N{LATIN SMALL LETTER E WITH ACUTE}t\N{LATIN SMALL LETTER E WITH ACUTE}"
     qemu = Machine(name, scope + "/emulator", groups)
     try:
@@ -121,7 +126,7 @@ def test_domain_is_found_by_its_scope_and_command_line(daemon, groups):
         qemu.end()
     for below in ("/emulator", "/vcpu0", "/vcpu1", "/iothread1", ""):
         groups.remove(scope + below)
-    wait_until(lambda: path not in machines(daemon), "a machine that ended is forgotten", timeout=10)
+    wait_until(lambda: path not in machines(daemon), "a machine that ended is forgotten", timeout=40)
     groups.remove("machine")
 
 
@@ -131,7 +136,9 @@ def test_machine_by_hand_is_found_in_a_group_of_its_own(daemon, groups):
     before = groups.read("hand", groups.weight)
     qemu = Machine("batch by hand", "hand", groups)
     try:
-        check(path not in machines(daemon), "nothing tells of it before the next look")
+        # Processes are looked at a minute after the start, too: on a slow machine that is now.
+        check(path not in machines(daemon) or time.monotonic() > daemon.started + LOOK,
+              "nothing tells of it before the next look")
         daemon.ctl("reload")
         wait_until(lambda: path in machines(daemon), "a machine by hand")
         item = machines(daemon)[path]
@@ -142,7 +149,7 @@ def test_machine_by_hand_is_found_in_a_group_of_its_own(daemon, groups):
     finally:
         qemu.end()
     # Its group stays, and nobody tells of it but the end of the process.
-    wait_until(lambda: path not in machines(daemon), "the end of a machine by hand", timeout=10)
+    wait_until(lambda: path not in machines(daemon), "the end of a machine by hand", timeout=40)
     wait_until(lambda: groups.read("hand", groups.weight) == before, "its group is as it was")
     groups.remove("hand")
 
@@ -204,6 +211,7 @@ def main():
     groups = Groups("test")
     try:
         with Daemon(options.build, POLICY.replace("SWITCH", "true")) as daemon:
+            daemon.started = time.monotonic()
             daemon.start()
             wait_until(lambda: source(daemon)["state"] == "ready", "the source is ready")
             test_domain_is_found_by_its_scope_and_command_line(daemon, groups)

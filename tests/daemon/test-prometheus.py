@@ -10,7 +10,6 @@ import json
 import math
 import pathlib
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from berthtest import ROOT, Daemon, Groups, arguments, check, fail, policy, skip, wait_until
+from berthtest import (ROOT, Daemon, Groups, arguments, check, fail, free_port, policy, skip,
+                       wait_until)
 
 sys.path.insert(0, str(ROOT / "tests/prometheus"))
 
@@ -27,13 +27,7 @@ import promql  # noqa: E402
 import yamlfile  # noqa: E402
 
 RULES = ("berth.rules.yaml", "berth.alerts.yaml", "compat-cadvisor.rules.yaml")
-SCRAPED = 60.0  # seconds until what is so must be known; the discovery alone takes five
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+SCRAPED = 120.0  # seconds until what is so must be known; the discovery alone takes five
 
 
 class Prometheus:
@@ -111,9 +105,17 @@ class Prometheus:
         data = self.get("alerts") or {"alerts": []}
         return [alert for alert in data["alerts"] if alert["labels"]["alertname"] == name]
 
-    def fires(self, alertname, **labels):
-        return any(alert["state"] == "firing" and labels.items() <= alert["labels"].items()
-                   for alert in self.alerts(alertname))
+    def firing(self, alertname, **labels):
+        """Until such alerts fire; all of that name at that moment."""
+        found = []
+
+        def fires():
+            found[:] = self.alerts(alertname)
+            return any(alert["state"] == "firing" and labels.items() <= alert["labels"].items()
+                       for alert in found)
+
+        wait_until(fires, f"{alertname} fires", SCRAPED)
+        return found
 
 
 def spawn_in(groups, group, program):
@@ -155,8 +157,15 @@ def test_page_passes_promtool(daemon):
 def test_target_is_up(prometheus):
     wait_until(lambda: prometheus.value('up{job="berth", instance="127.0.0.1"}') == 1,
                "the target is up", SCRAPED)
-    (target,) = prometheus.get("targets")["activeTargets"]
-    check(target["lastError"] == "", f"scrape: {target['lastError']}")
+    errors = []
+
+    def is_well():
+        errors[:] = [target["lastError"] for target in
+                     (prometheus.get("targets") or {"activeTargets": []})["activeTargets"]]
+        return errors == [""]
+
+    # A scrape that takes longer than a second is given up, and the next one counts.
+    wait_until(is_well, "the target has no error", SCRAPED)
 
 
 def test_values_are_those_of_the_files(prometheus, groups):
@@ -185,10 +194,14 @@ def test_node_is_recorded(prometheus):
     for expr, low, high in (("instance:berth_node_cpu_busy:ratio_rate5m", 0, 1.001),
                             ("instance:berth_node_memory_used:ratio", 0, 1)):
         # Recorded from one scrape alone, a rate is no number yet.
-        wait_until(lambda e=expr: not math.isnan(prometheus.value(e) or math.nan),
-                   f"{expr} is recorded", SCRAPED)
-        value = prometheus.value(expr)
-        check(low < value < high, f"{expr} is {value}")
+        values = []
+
+        def is_recorded(e=expr, values=values):
+            values[:] = [prometheus.value(e)]
+            return values[0] and not math.isnan(values[0])
+
+        wait_until(is_recorded, f"{expr} is recorded", SCRAPED)
+        check(low < values[0] < high, f"{expr} is {values[0]}")
     total = "rate(berth_node_cpu_seconds_total[1m])"
     cpus = len([line for line in open("/proc/stat") if line.startswith("cpu")]) - 1
     wait_until(lambda: 0.8 * cpus < (prometheus.value(total) or 0) < 1.2 * cpus,
@@ -200,13 +213,13 @@ def test_dashboard_asks_what_prometheus_answers(prometheus):
     asked = answered = 0
     for where, written in dashboard.queries(board):
         expr = dashboard.expand(written)
-        found = prometheus.query(expr)
-        asked, answered = asked + 1, answered + bool(found)
         names = {selector.metric for selector in promql.parse(expr)[0]}
         # Alerts and workloads' series may have none; a kernel may have no pressure.
         if not any(name.startswith(("berth_workload_", "berth_node_pressure", "ALERTS"))
                    for name in names):
-            check(found, f"{where}: {expr}: no data")
+            # After a scrape that was given up nothing has data, until the next one.
+            wait_until(lambda e=expr: prometheus.query(e), f"{where}: {expr}: data", SCRAPED)
+        asked, answered = asked + 1, answered + bool(prometheus.query(expr))
     check(asked > 50 and answered, f"{answered} of {asked} queries have data")
     print(f"   {answered} of {asked} queries of the dashboard have data on this host")
 
@@ -216,18 +229,22 @@ def test_rules_evaluate(prometheus):
         return [rule for group in (prometheus.get("rules") or {"groups": []})["groups"]
                 for rule in group["rules"]]
     wanted = sum(len(yamlfile.rules(ROOT / "conf/prometheus" / name)) for name in RULES)
-    check(len(rules()) == wanted, f"{len(rules())} of {wanted} rules are loaded")
-    wait_until(lambda: all(rule["health"] != "unknown" for rule in rules()), "all rules ran", SCRAPED)
-    for rule in rules():
+    ran = []
+
+    def all_ran():
+        ran[:] = rules()
+        return ran and all(rule["health"] != "unknown" for rule in ran)
+
+    wait_until(all_ran, "all rules ran", SCRAPED)
+    check(len(ran) == wanted, f"{len(ran)} of {wanted} rules are loaded")
+    for rule in ran:
         check(rule["health"] == "ok", f"{rule['name']}: {rule.get('lastError')}")
 
 
 def test_bad_policy_alarms_until_it_is_mended(prometheus, daemon, good):
     check(not prometheus.alerts("BerthPolicyInvalid"), "it fires with a policy that is valid")
     daemon.write_policy(good + "rulez: []\n")
-    wait_until(lambda: prometheus.fires("BerthPolicyInvalid", severity="warning"),
-               "BerthPolicyInvalid fires", SCRAPED)
-    (alert,) = prometheus.alerts("BerthPolicyInvalid")
+    (alert,) = prometheus.firing("BerthPolicyInvalid", severity="warning")
     check("127.0.0.1" in alert["annotations"]["summary"] and
           "berthctl check" in alert["annotations"]["description"], f"its text: {alert}")
     daemon.write_policy(good)
@@ -245,9 +262,8 @@ def test_quota_alarms(prometheus, groups):
     hog = spawn_in(groups, "online-1", "while True: pass")
     try:
         name = groups.glob("online-1")
-        wait_until(lambda: prometheus.fires("BerthOnlineThrottled", name=name, kind="cgroup"),
-                   "BerthOnlineThrottled fires", SCRAPED)
-        text = [alert["annotations"]["summary"] for alert in prometheus.alerts("BerthOnlineThrottled")]
+        text = [alert["annotations"]["summary"] for alert in
+                prometheus.firing("BerthOnlineThrottled", name=name, kind="cgroup")]
         check(text == [f"cgroup {name} is throttled by its CPU limit"], f"its text: {text}")
     finally:
         end(hog)
@@ -261,8 +277,7 @@ def test_no_text_is_broken(prometheus):
 
 def test_end_alarms(prometheus, daemon):
     daemon.stop()
-    wait_until(lambda: prometheus.fires("BerthDown", instance="127.0.0.1", severity="critical"),
-               "BerthDown fires", SCRAPED)
+    prometheus.firing("BerthDown", instance="127.0.0.1", severity="critical")
 
 
 def run(build, groups):

@@ -5,6 +5,7 @@ cgroup_memory_reclaim and nothing else; pods have what their containers have; re
 import os
 import subprocess
 import tempfile
+import time
 
 from berthtest import Daemon, Groups, arguments, check, skip, wait_until
 
@@ -25,10 +26,29 @@ telemetry: {{{telemetry}}}
 """
 
 
+def samples(daemon, groups, *names):
+    """All of one pass, which /v1/top takes when the last one is old."""
+    found = {item["name"]: item for item in daemon.get("/v1/top")["workloads"]}
+    return [found.get(f"{groups.name}/{name}", {}) for name in names]
+
+
 def sample(daemon, groups, group):
-    """Of a pass that /v1/top takes when the last one is old."""
-    found = daemon.get("/v1/top")["workloads"]
-    return next((item for item in found if item["name"] == f"{groups.name}/{group}"), {})
+    return samples(daemon, groups, group)[0]
+
+
+def settled(daemon, groups, *names):
+    """Of a pass after which nothing more is told of what they waited for: the kernel's own number of
+    v2 comes up to 2 s late."""
+    last = samples(daemon, groups, *names)
+
+    def stands_still():
+        before = last[:]
+        time.sleep(2.5)
+        last[:] = samples(daemon, groups, *names)
+        return [item.get(OWN) for item in before] == [item.get(OWN) for item in last]
+
+    wait_until(stands_still, f"{OWN} of {names} to stand still", 60)
+    return last
 
 
 def loaded(daemon):
@@ -62,23 +82,28 @@ def test_a_reader_at_its_limit(daemon, groups, read):
     before = sample(daemon, groups, "pod/reader")
     check(before.get(OWN) == 0, f"before it read anything: {before}")
     read(READ)
-    # The kernel's own number of v2 comes up to 2 s late.
-    wait_until(lambda: sample(daemon, groups, "pod/reader")[OWN] > 0, "its cause to be told")
-    after = sample(daemon, groups, "pod/reader")
+    told = {}
+
+    def is_told():
+        told.update(sample(daemon, groups, "pod/reader"))
+        return told[OWN] > 0
+
+    wait_until(is_told, "its cause to be told")
+    check(told["averages"][OWN][0] > 0, f"no average: {told['averages']}")
+    after, quiet = settled(daemon, groups, "pod/reader", "quiet")
     others = parts(after, "some") - after[OWN]
     check(others * 4 < after[OWN], f"others than its own cause: {after}")
     if groups.version == 1:
         check(parts(after, "some") == after["pressure_memory_some_usec"], f"the sum: {after}")
         check("cause_swap_full_usec" not in after, f"full is known on v1: {after}")
-    check(after["averages"][OWN][0] > 0, f"no average: {after['averages']}")
-    quiet = sample(daemon, groups, "quiet")
     check(parts(quiet, "some") == 0, f"one that does nothing: {quiet}")
 
 
 def test_the_pod_has_what_its_containers_have(daemon, groups, read):
+    before = sample(daemon, groups, "pod")[OWN]
     read(READ)
-    wait_until(lambda: sample(daemon, groups, "pod")[OWN] > 0, "the pod's cause to be told")
-    pod, reader = sample(daemon, groups, "pod"), sample(daemon, groups, "pod/reader")
+    wait_until(lambda: sample(daemon, groups, "pod")[OWN] > before, "the pod's cause to be told")
+    pod, reader = settled(daemon, groups, "pod", "pod/reader")
     if groups.version == 1:
         check(pod[OWN] >= reader[OWN] * 9 // 10, f"pod {pod[OWN]}, its container {reader[OWN]}")
     check(parts(pod, "some") > 0, f"the pod: {pod}")
@@ -90,7 +115,7 @@ def reload(daemon, groups, telemetry):
 
 
 def test_totals_go_on_over_a_reload(daemon, groups, read):
-    before = sample(daemon, groups, "pod/reader")[OWN]
+    before = settled(daemon, groups, "pod/reader")[0][OWN]
     reload(daemon, groups, "pressure: off")
     wait_until(lambda: OWN not in sample(daemon, groups, "pod/reader"), "no cause when it is off")
     check(daemon.get("/v1/status")["telemetry"]["pressure"] == "off", "it is not off")
@@ -99,7 +124,7 @@ def test_totals_go_on_over_a_reload(daemon, groups, read):
     daemon.get("/v1/top")
     reload(daemon, groups, "pressure: off")
     reload(daemon, groups, "pressure: auto")
-    wait_until(lambda: OWN in sample(daemon, groups, "pod/reader"), "a cause when it is on")
+    wait_until(lambda: OWN in sample(daemon, groups, "pod/reader"), "a cause when it is on", 60)
     check(sample(daemon, groups, "pod/reader")[OWN] == before, "the total after off and on")
     read(READ)
     wait_until(lambda: sample(daemon, groups, "pod/reader")[OWN] > before, "the total to go on")
@@ -108,9 +133,11 @@ def test_totals_go_on_over_a_reload(daemon, groups, read):
 def test_run_queue_latency_is_off_until_asked_for(daemon, groups, read):
     check("runqueue_latency" not in sample(daemon, groups, "pod/reader"), "it is measured already")
 
-    def waits(group):
-        latency = sample(daemon, groups, group).get("runqueue_latency")
-        return sum(latency["count"]) if latency else None
+    def waits(*names):
+        """Of one pass: a number, or one for each name."""
+        found = [item.get("runqueue_latency") for item in samples(daemon, groups, *names)]
+        counts = [sum(latency["count"]) if latency else None for latency in found]
+        return counts if len(names) > 1 else counts[0]
 
     reload(daemon, groups, "runqueue_latency: true")
     state = loaded(daemon)
@@ -118,7 +145,8 @@ def test_run_queue_latency_is_off_until_asked_for(daemon, groups, read):
     wait_until(lambda: waits("pod/reader") == 0, "the histogram to begin")
     read(READ)
     wait_until(lambda: waits("pod/reader"), "somebody to have waited for a CPU")
-    check(waits("pod") >= waits("pod/reader"), "the pod has less than its container")
+    pod, reader = waits("pod", "pod/reader")
+    check(pod >= reader, f"the pod has {pod}, less than its container, which has {reader}")
     reload(daemon, groups, "")
     wait_until(lambda: waits("pod/reader") is None, "the histogram to end")
 

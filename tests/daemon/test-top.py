@@ -116,7 +116,7 @@ class Terminal:
     def press(self, keys):
         os.write(self.master, keys.encode())
 
-    def wait(self, condition, what, timeout=15):
+    def wait(self, condition, what, timeout=30):
         deadline = time.monotonic() + timeout
         while True:
             self.pump()
@@ -125,7 +125,7 @@ class Terminal:
             if time.monotonic() > deadline:
                 fail(f"still not so: {what}; the screen is:\n{self.text()}")
 
-    def wait_text(self, text, timeout=15):
+    def wait_text(self, text, timeout=30):
         self.wait(lambda: text in self.text(), f"'{text}' on the screen", timeout)
 
     def order(self, names):
@@ -141,7 +141,7 @@ class Terminal:
                 self.modes["7"] and not self.modes["1049"])
 
     def end(self, code=0):
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 30
         while self.process.poll() is None:
             self.pump()
             check(time.monotonic() < deadline, f"berthctl does not end:\n{self.text()}")
@@ -250,6 +250,8 @@ def test_what_the_host_does_not_tell_is_no_zero(rig):
     top = rig.top("--view=pressure", "--filter=online-c")
     top.wait_text("[2 pressure]")
     top.wait_text("online-c")
+    # Its row is whole: what is below it has come.
+    top.wait_text("h help")
     sample = next(item for item in rig.daemon.get("/v1/top")["workloads"]
                   if item["name"] == rig.name("online-c"))
     row = next(top.line(i) for i in range(24) if "online-c" in top.line(i)).split()[-8:]

@@ -226,11 +226,15 @@ def test_users(build, certs):
 
 
 def test_stranger_takes_as_long(build):
+    """Of the CPU's time: how long the answer takes besides is not berthd's doing, but that of whoever
+    has the CPU meanwhile."""
     with WebDaemon(build, None, users(USUAL)).start() as daemon:
+        clock = ~daemon.process.pid << 3 | 2  # as clock_getcpuclockid(3) has it
+
         def seconds(name, turn):
-            start = time.monotonic()
+            start = time.clock_gettime(clock)
             check(daemon.fetch("/livez", None, f"{name}:wrong{turn}")[0] == 401, name)
-            return time.monotonic() - start
+            return time.clock_gettime(clock) - start
 
         known, unknown = [], []
         for turn in range(15):

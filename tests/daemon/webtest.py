@@ -12,17 +12,11 @@ import subprocess
 import tempfile
 import time
 
-from berthtest import ROOT, Daemon, check, skip
+from berthtest import ROOT, Daemon, check, free_port, skip
 
 # bcrypt of "secret" at costs that take about 5 and 60 ms.
 CHEAP = "$2y$06$3ImeUILBKaDtsosqFP53dOGY980qeeC1pGqcxdR913M7vV8wOs3w2"
 USUAL = "$2y$10$dKOXG32WdPfwJjMcGdrvrOECTGmUvNtCclwKvrVUsg7XFJw32hIaK"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Certificates:
@@ -113,10 +107,10 @@ class WebDaemon(Daemon):
         self.process.send_signal(signal.SIGHUP)
         self.wait_notify("READY=1")
 
-    def connect(self, source="127.0.0.1", timeout=10):
+    def connect(self, source="127.0.0.1", timeout=30):
         return socket.create_connection(("127.0.0.1", self.port), timeout, (source, 0))
 
-    def fetch(self, path="/livez", context=None, auth=None, headers=None, timeout=10):
+    def fetch(self, path="/livez", context=None, auth=None, headers=None, timeout=30):
         """(status, headers, body); an exception of the connection is the caller's."""
         if context:
             client = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout,
@@ -166,8 +160,9 @@ def users(hashed=CHEAP):
     return f"basic_auth_users:\n  scraper: '{hashed}'\n"
 
 
-def raw(daemon, data, timeout=10, source="127.0.0.1"):
-    """Send bytes, read until the server closes or is silent: what came."""
+def raw(daemon, data, timeout=10, source="127.0.0.1", silence=None):
+    """Send bytes, read until the server closes or is silent: what came. silence: seconds of it that
+    end an answer which has begun."""
     with daemon.connect(source, timeout) as sock:
         answer = b""
         try:
@@ -177,6 +172,7 @@ def raw(daemon, data, timeout=10, source="127.0.0.1"):
                 if not piece:
                     break
                 answer += piece
+                sock.settimeout(silence or timeout)
         except (OSError, TimeoutError):
             pass
         return answer

@@ -273,7 +273,7 @@ class Feed:
                 self.watchers.remove(mine)
                 self.condition.notify_all()
 
-    def wait_watchers(self, count, timeout=20.0):
+    def wait_watchers(self, count, timeout=60.0):
         """Until so many are connected."""
         with self.condition:
             if not self.condition.wait_for(lambda: len(self.watchers) == count, timeout):
@@ -376,13 +376,13 @@ class FaultServer:
             return [request for request in self.requests if re.match(pattern, request.path) and
                     method in (None, request.method)]
 
-    def wait_for(self, pattern="", count=1, method=None, timeout=20.0):
+    def wait_for(self, pattern="", count=1, method=None, timeout=60.0):
         """Until so many such requests have come; all of them, oldest first."""
         return self.wait_until(lambda: self.count(pattern, method) >= count and
                                self.matching(pattern, method),
                                f"{count} requests {pattern}", timeout)
 
-    def wait_until(self, condition, what, timeout=20.0):
+    def wait_until(self, condition, what, timeout=60.0):
         """Until it is so; looked at whenever a request comes, its answer is over, or TLS fails."""
         with self.condition:
             if not self.condition.wait_for(condition, timeout):

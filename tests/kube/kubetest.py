@@ -13,7 +13,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "daemon"
 # pylint: disable=wrong-import-position,unused-import
 import berthtest  # noqa: E402
 import cluster as rig  # noqa: E402
-from berthtest import ROOT, arguments, check, fail, skip, wait_until  # noqa: E402, F401
+from berthtest import (ROOT, arguments, check, fail, free_port, skip,  # noqa: E402, F401
+                       wait_until)
 
 
 def kube_cluster(**options):

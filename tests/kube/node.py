@@ -65,10 +65,10 @@ class Node(Daemon):
         source = self.source()
         return source["state"] == "down" and text in source["detail"]
 
-    def wait_ready(self, text="", timeout=20.0):
+    def wait_ready(self, text="", timeout=60.0):
         self.wait_state(lambda: self.is_ready(text), f"ready: {text}", timeout)
 
-    def wait_down(self, text="", timeout=20.0):
+    def wait_down(self, text="", timeout=60.0):
         self.wait_state(lambda: self.is_down(text), f"down: {text}", timeout)
 
     def wait_state(self, condition, what, timeout):

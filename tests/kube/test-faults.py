@@ -3,12 +3,11 @@
 """A server that misbehaves, or one that is no apiserver: berthd says in one line what is wrong, keeps
 everything else going within its memory, and is well again when the server is."""
 
-import contextlib
 import pathlib
 import shutil
-import socket
 import tempfile
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import credentials
@@ -16,7 +15,7 @@ import faults
 import pki
 import wire
 from faultserver import FaultServer, Feed, close, cut, head, reply, reset, stall
-from kubetest import arguments, check, skip, wait_until
+from kubetest import arguments, check, free_port, skip, wait_until
 from node import Node, PodGroups
 
 MIB = 1 << 20
@@ -26,6 +25,7 @@ NEW = wire.pod("new", 6, annotations={"berth/qos": "batch"})
 GOOD = wire.pod_list([WEB], 5)
 ADDED = wire.event("ADDED", NEW)
 TOKEN = "secret-of-the-agent"
+POLL_SECONDS = 10  # REFLECTOR_POLL_USEC
 
 
 class Rig:
@@ -72,7 +72,7 @@ def check_memory(daemon, what):
         check(most < MEMORY, f"{what}: {most // MIB} MiB")
 
 
-def case_list(rig, what, steps, said, timeout=20):
+def case_list(rig, what, steps, said, timeout=60):
     """A list that is of no use: down, with what is wrong, and well when the server is."""
     with rig.server() as server:
         server.on(wire.LIST, *steps)
@@ -154,8 +154,7 @@ def case_redirect(rig):
 
 def case_refused(rig):
     """Nobody there, and then somebody."""
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as place:
-        port = place.getsockname()[1]
+    port = free_port()
     with rig.node_of(rig.kubeconfig(f"https://127.0.0.1:{port}")) as daemon:
         daemon.start()
         daemon.wait_down("connection refused")
@@ -181,7 +180,7 @@ def case_not_tls(rig):
             daemon.wait_down("TLS")
 
 
-def case_silent(rig, what, said, timeout=45, **options):
+def case_silent(rig, what, said, timeout=120, **options):
     """A server that takes connections, and no more."""
     with rig.server(**options) as server:
         server.on("/", *faults.silence())
@@ -198,10 +197,10 @@ def case_slow_loris(rig):
         server.on(wire.LIST, *faults.slow_loris(GOOD))
         with rig.node(server) as daemon:
             daemon.start()
-            server.wait_until(lambda: server.requests and server.requests[0].sent > 50, "some bytes")
+            wait_until(lambda: server.requests and server.requests[0].sent > 50, "some bytes", 60)
             rig.groups.make("own-batch-loris")
             wait_until(lambda: rig.groups.read("own-batch-loris", "cpu.idle") == "1",
-                       "another source's workload beside a slow list")
+                       "another source's workload beside a slow list", 30)
             check_rest(daemon, "slow loris")
             check(daemon.source()["state"] == "starting", f"{daemon.source()}")
             rig.groups.remove("own-batch-loris")
@@ -240,13 +239,20 @@ def case_kubelet(rig):
             server.clear()
             polled = wire.pod("polled", annotations={"berth/qos": "batch"})
             server.on("/pods", reply(200, wire.pod_list([WEB, polled], "")))
-            before = server.count("/pods")
-            rig.groups.add(wire.uid("polled"))
-            # Before the next poll would have told: other cases move
-            # hundreds of megabytes through sanitized daemons meanwhile.
-            wait_until(lambda: server.count("/pods") > before, "the kubelet is asked at once", 9)
-            wait_until(lambda: rig.groups.is_idle(wire.uid("polled")), "a new group's pod", 30)
-            check(server.count("/pods") - before <= 3, "the kubelet was asked again and again")
+            begin, before = time.monotonic(), server.count("/pods")
+            # A poll has just been: who asks sooner than the next one can be asks for the group. Other
+            # cases move hundreds of megabytes through sanitized daemons meanwhile, and may hold both up.
+            for left in reversed(range(5)):
+                polls = len(server.wait_for("/pods", server.count("/pods") + 1))
+                rig.groups.add(wire.uid("polled"))
+                last, following = server.wait_for("/pods", polls + 1)[polls - 1:polls + 1]
+                if following.time - last.time < POLL_SECONDS - 1:
+                    break
+                check(left > 0, "the kubelet is not asked at once")
+                rig.groups.drop(wire.uid("polled"))
+            wait_until(lambda: rig.groups.is_idle(wire.uid("polled")), "a new group's pod", 60)
+            polls = (time.monotonic() - begin) / (POLL_SECONDS - 1) + 6
+            check(server.count("/pods") - before <= polls, "the kubelet was asked again and again")
             rig.groups.drop(wire.uid("polled"))
 
 
@@ -268,7 +274,7 @@ def case_live(rig):
                     feed.send(wire.event("MODIFIED", wire.pod(
                         "live", version, annotations={"berth/qos": level})))
                     wait_until(lambda: rig.groups.is_idle(wire.uid("live")) == idle,
-                               f"{level} at {version}")
+                               f"{level} at {version}", 60)
                 if how:
                     count = server.count(wire.WATCH)
                     feed.do(how())

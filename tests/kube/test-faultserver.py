@@ -35,7 +35,7 @@ class Rig:
     def server(self, **options):
         return FaultServer(self.identity, **options)
 
-    def get(self, server, path=PODS, method="GET", body=None, timeout=5):
+    def get(self, server, path=PODS, method="GET", body=None, timeout=60):
         """(response, body) over a connection of its own."""
         if server.identity:
             context = ssl.create_default_context(cafile=self.authority.certificate)
@@ -50,8 +50,8 @@ class Rig:
         finally:
             connection.close()
 
-    def watch(self, server, timeout=5):
-        return Watch(server.port, WATCH, self.authority.certificate, timeout=timeout)
+    def watch(self, server):
+        return Watch(server.port, WATCH, self.authority.certificate, timeout=60)
 
     def error(self, server, *arguments, **options):
         """The name of the error that a client gets."""
@@ -125,7 +125,7 @@ def test_ends(rig):
     for how, wanted in ((cut, ssl.SSLError), (close, None)):
         with rig.server() as server:
             server.on(wire.LIST, how())
-            plain = socket.create_connection(("127.0.0.1", server.port), timeout=5)
+            plain = socket.create_connection(("127.0.0.1", server.port), timeout=60)
             with context.wrap_socket(plain, server_hostname="127.0.0.1",
                                      suppress_ragged_eofs=False) as client:
                 client.sendall(f"GET {PODS} HTTP/1.1\r\n\r\n".encode())
@@ -160,8 +160,9 @@ def test_watches(rig):
             check(watch.event()[0] == "ADDED" and not watch.chunk().endswith(b"\n") and
                   watch.chunk() == b"", "a half as a chunk")
         server.once(wire.WATCH, *faults.watch_silent())
-        with rig.watch(server, timeout=0.3) as watch:
+        with rig.watch(server) as watch:
             check(watch.status == 200, "silent")
+            watch.socket.settimeout(0.3)
             try:
                 check(watch.chunk() == "", "a silent watch spoke")
             except TimeoutError:
@@ -199,7 +200,7 @@ def test_time(rig):
         server.once(wire.WATCH, head(), chunk("a"), notify(reached), wait(go), pause(0.01), chunk("b"),
                     last_chunk())
         with rig.watch(server) as watch:
-            check(watch.chunk() == b"a" and reached.wait(5), "the first")
+            check(watch.chunk() == b"a" and reached.wait(60), "the first")
             go.set()
             check(watch.chunk() == b"b" and watch.chunk() == b"", "the second")
     for options in ({"handshake": False}, {"accept": False}):
@@ -253,7 +254,7 @@ def main():
                      test_time, test_feed, test_trust):
             test(rig)
             print(f"ok {test.__name__}", flush=True)
-    wait_until(lambda: threading.active_count() == threads, "no thread is left")
+    wait_until(lambda: threading.active_count() == threads, "no thread is left", 60)
 
 
 main()

@@ -18,7 +18,8 @@ def test_who_may_what(kube):
     kube.service_account("agents", "nobody")
     kube.may("agents", "reader", RULES)
     token = kube.token("agents", "reader")
-    wait_until(lambda: kube.request("GET", PODS, token=token)[0] == 200, "RBAC lets the reader list")
+    wait_until(lambda: kube.request("GET", PODS, token=token)[0] == 200, "RBAC lets the reader list",
+               60)
     check(kube.request("GET", "/api/v1/secrets", token=token)[0] == 403, "the reader reads secrets")
     status, answer = kube.request("GET", PODS, token=kube.token("agents", "nobody"))
     check(status == 403 and answer["reason"] == "Forbidden", f"nobody may list: {status} {answer}")
@@ -130,7 +131,8 @@ def test_busy(kube):
     kube.service_account("default", "reader")
     kube.may("default", "reader", RULES)
     token = kube.token("default", "reader")
-    wait_until(lambda: kube.request("GET", PODS, token=token)[0] == 200, "RBAC lets the reader list")
+    wait_until(lambda: kube.request("GET", PODS, token=token)[0] == 200, "RBAC lets the reader list",
+               60)
     with kube.busy(token):
         status, answer = kube.request("GET", PODS, token=token)
         check(status == 429 and isinstance(answer, str), f"{status} {answer}")

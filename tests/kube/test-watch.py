@@ -35,7 +35,7 @@ class Rig:
         kube.may("kube-system", "berth", RULES)
         self.token = kube.token("kube-system", "berth")
         wait_until(lambda: kube.request("GET", "/api/v1/pods", token=self.token)[0] == 200,
-                   "RBAC lets berth list pods")
+                   "RBAC lets berth list pods", 60)
         self.kubeconfig = kube.kubeconfig(token=self.token)
 
     def node(self, kubeconfig=None, **options):
@@ -51,7 +51,7 @@ class Rig:
         self.kube.pod_delete(name)
         self.groups.drop(uid)
 
-    def wait_idle(self, uid, idle, what, timeout=10):
+    def wait_idle(self, uid, idle, what, timeout=30):
         start = time.monotonic()
         wait_until(lambda: self.groups.is_idle(uid) == idle, what, timeout)
         return time.monotonic() - start
@@ -162,7 +162,7 @@ def test_events_refused(rig, daemon, pods):
 def test_bookmark(rig, daemon, pods):
     """Nothing happens to this node's pods for a minute, and the watch is told so."""
     before = daemon.lines("bookmark")
-    wait_until(lambda: daemon.lines("bookmark") > before, "a bookmark", 80)
+    wait_until(lambda: daemon.lines("bookmark") > before, "a bookmark", 180)
     check(daemon.is_ready(), f"an idle watch: {daemon.source()}")
 
 
@@ -209,7 +209,7 @@ def test_frozen(rig, daemon, pods):
         with rig.node() as other:
             other.start()
             check(other.source("cgroups")["state"] == "ready", "the source cgroups waits")
-            other.wait_down("127.0.0.1", 40)
+            other.wait_down("127.0.0.1", 90)
             check(other.get("/livez") is not None, "/livez")
             print(f"  {other.source()['detail']}")
             rig.kube.thaw()

@@ -6,11 +6,10 @@ that say what is wrong, the rest of berthd at work, and well as soon as it is me
 import base64
 import os
 import pathlib
-import socket
 
 import credentials
 import pki
-from kubetest import arguments, check, kube_cluster, skip, wait_until
+from kubetest import arguments, check, free_port, kube_cluster, skip, wait_until
 from node import Node, PodGroups
 
 RULES = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}]
@@ -24,7 +23,7 @@ class Rig:
         kube.may("kube-system", "berth", RULES)
         self.token = kube.token("kube-system", "berth")
         wait_until(lambda: kube.request("GET", "/api/v1/pods", token=self.token)[0] == 200,
-                   "RBAC lets berth list pods")
+                   "RBAC lets berth list pods", 60)
         self.good = kube.kubeconfig(token=self.token)
         self.text = pathlib.Path(self.good).read_text(encoding="utf-8")
 
@@ -55,8 +54,7 @@ def kubeconfigs(rig):
     def user(certificate, key):
         return f"    client-certificate-data: {certificate}\n    client-key-data: {key}"
 
-    with socket.create_server(("127.0.0.1", 0)) as place:
-        closed = place.getsockname()[1]
+    closed = free_port()
     yield "no file", str(kube.directory / "none"), "No such file or directory"
     yield "a directory", str(kube.directory), "Is a directory"
     yield "empty", rig.write("empty", ""), "kubectl config use-context NAME"
@@ -151,10 +149,10 @@ def test_mended_in_place(rig):
         daemon.start()
         daemon.wait_down("mended:")
         rig.write("mended", rig.text.replace(rig.token, rig.token[:-8] + "AAAAAAAA"))
-        daemon.wait_down("401 Unauthorized", 30)
+        daemon.wait_down("401 Unauthorized")
         check(daemon.lines("source kubernetes is still down") == 1, "the second cause")
         rig.write("mended", rig.text)
-        daemon.wait_ready("watching", 30)
+        daemon.wait_ready("watching")
         check(daemon.lines("source kubernetes is down") == 1, "down was told more than once")
 
 

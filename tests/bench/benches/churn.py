@@ -46,7 +46,7 @@ class Churn:
 def usage(daemon, fds=None):
     """(fds, private KiB) when no group is left. fds: that it is to come back to, as a worker that has
     nothing to do any more ends after a while, and with the last one an eventfd."""
-    wait_until(lambda: daemon.groups() == 0, 10, "berthd forgot every group")
+    wait_until(lambda: daemon.groups() == 0, 30, "berthd forgot every group")
     if fds is not None:
         with contextlib.suppress(DaemonFailed):  # the figure says so
             wait_until(lambda: procfs.fds(daemon.pid) <= fds, 30, "no fd is left over")

@@ -24,12 +24,12 @@ def state(directory):
 
 
 def once(tree, group, original):
-    """Milliseconds, or None when nothing was written within two seconds."""
+    """Milliseconds, or None when nothing was written within ten seconds."""
     directory = tree.path(group)
     begin = time.monotonic()
     tree.make_leaf(group)
     try:
-        while time.monotonic() - begin < 2:
+        while time.monotonic() - begin < 10:
             if state(directory) != original:
                 return (time.monotonic() - begin) * 1000
             # Short against the bar, and it leaves the CPU to the daemon.
@@ -40,7 +40,7 @@ def once(tree, group, original):
 
 
 def run(options):
-    times = 50 if options.quick else TIMES
+    times = 200 if options.quick else TIMES
     with cgroups.Tree(f"berth.bench.{os.getpid()}") as tree:
         tree.make("batch")
         tree.make_leaf("plain")
@@ -48,7 +48,7 @@ def run(options):
         text = policy([f"{tree.name}/batch/*"], [(f"{tree.name}/batch/*", "batch")])
         with Daemon(options.build, text) as daemon:
             tree.make_leaf("batch/first")
-            wait_until(lambda: state(tree.path("batch/first")) != original, 5,
+            wait_until(lambda: state(tree.path("batch/first")) != original, 30,
                        "berthd changed no knob of a new batch group")  # fmt: skip
             samples = []
             for turn in range(times):

@@ -21,7 +21,7 @@ def state(tree, pod):
     return [tree.knob(pod.group, name) for name in KNOBS]
 
 
-def await_change(tree, pod, before, seconds=5):
+def await_change(tree, pod, before, seconds=10):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if state(tree, pod) != before:

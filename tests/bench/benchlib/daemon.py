@@ -27,7 +27,7 @@ class UnixConnection(http.client.HTTPConnection):
     """HTTP over the control socket."""
 
     def __init__(self, path):
-        super().__init__("localhost", timeout=10)
+        super().__init__("localhost", timeout=30)
         self.path = path
 
     def connect(self):

@@ -62,7 +62,7 @@ def run(build, server, tree, kind, label, seconds, listen="", observe=None):
         daemon, original = None, knobs(tree)
         if label == "berth":
             daemon = stack.enter_context(Daemon(build, bench_policy(tree, listen)))
-            wait_until(lambda: knobs(tree) != original, 5, "berthd changed no knob of the batch")
+            wait_until(lambda: knobs(tree) != original, 30, "berthd changed no knob of the batch")
         stack.enter_context(Hog(build, tree, "batch", kind))
         if daemon and observe:
             observe(daemon)
