@@ -467,6 +467,29 @@ static void test_pin_idle_unclaimed_meanwhile_has_the_weight_back(void **state)
 	rig_close(&rig);
 }
 
+/* The property of before is not undone yet: the weight that was found is the group's own again. */
+static void test_pin_idle_claimed_again_at_once_has_the_true_weight(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	rig_claim(&rig, KNOB_CPU_IDLE, 1);
+	rig_run(&rig);
+	rig_unclaim(&rig, KNOB_CPU_IDLE);
+	rig_claim(&rig, KNOB_CPU_IDLE, 1);
+	assert_string_equal(world_see(&rig.world, BATCH_ID, KNOB_CPU_WEIGHT).original, "250");
+	rig_run(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, 0);
+	rig_unclaim(&rig, KNOB_CPU_IDLE);
+	rig_run(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, BATCH_WANTS);
+	assert_knob(&rig.world, BATCH, "cpu.idle", "0");
+	assert_knob(&rig.world, BATCH, "cpu.weight", "250");
+	assert_int_equal(world_stats(&rig.world).journal_bytes, 0);
+	rig_close(&rig);
+}
+
 static void test_pin_no_systemd_asks_nobody(void **state)
 {
 	char path[PATH_MAX];
@@ -673,6 +696,7 @@ int main(void)
 		cmocka_unit_test(test_pin_knob_changed_meanwhile_keeps_the_new_value),
 		cmocka_unit_test(test_pin_knob_put_back_meanwhile_stays_so),
 		cmocka_unit_test(test_pin_idle_unclaimed_meanwhile_has_the_weight_back),
+		cmocka_unit_test(test_pin_idle_claimed_again_at_once_has_the_true_weight),
 		cmocka_unit_test(test_pin_no_systemd_asks_nobody),
 		cmocka_unit_test(test_pin_what_is_no_unit_is_asked_for_once),
 		cmocka_unit_test(test_pin_unit_of_another_group_is_left_alone),

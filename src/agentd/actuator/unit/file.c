@@ -55,6 +55,14 @@ static bool file_is_idle(const struct unit_pins *pins, const struct cgroup *grou
 	       strcmp(text, "1") == 0;
 }
 
+bool unit_files_are_idle(const struct unit_pins *pins, const char *path)
+{
+	CLEANUP(cgroup_freep) struct cgroup *group = NULL;
+
+	return cgroup_path_check(path) == 0 &&
+	       cgroup_new(pins->context.hierarchy, path, &group) == 0 && file_is_idle(pins, group);
+}
+
 char *unit_files_read(const struct unit_pins *pins, const char *path)
 {
 	CLEANUP(cgroup_freep) struct cgroup *group = NULL;

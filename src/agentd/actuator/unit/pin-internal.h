@@ -91,6 +91,8 @@ int unit_record_read(const struct journal_record *record, struct unit_pin *ret, 
 /* unit/file.c */
 /* All knobs' texts of the group that systemd may write, as one text; NULL: none, or no memory. */
 char *unit_files_read(const struct unit_pins *pins, const char *path);
+/* cpu.idle is 1: the weight that is shown is the kernel's stand-in. */
+bool unit_files_are_idle(const struct unit_pins *pins, const char *path);
 /* systemd may have written and not have said so, or be about to. put_back: what it has. */
 void unit_files_unanswered(struct unit *unit, bool put_back);
 /* It answers again: put back what it has written since. */

@@ -312,8 +312,9 @@ bool unit_pins_original(const struct unit_pins *pins, const char *path, enum kno
 		return false;
 	pin = &unit->pin[property];
 	r = unit_property_text(knob, version, pin->value, ours, sizeof(ours));
-	/* No data: the weight of a group that the property made idle. */
-	if (r != -ENODATA && (r < 0 || !knob_same(knob, version, found, ours)))
+	/* No data: the weight of a group that the property made idle, as long as it is. */
+	if (r == -ENODATA ? !unit_files_are_idle(pins, path)
+			  : r < 0 || !knob_same(knob, version, found, ours))
 		return false;
 	return unit_property_text(knob, version, pin->original, text, size) == 0;
 }
