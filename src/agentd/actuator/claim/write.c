@@ -230,8 +230,9 @@ static int write_file(struct actuator *actuator, struct holding *holding, uint64
 {
 	cleanup_knob_file struct knob_file file = KNOB_FILE_NULL;
 	enum knob knob = (enum knob)holding->knob;
-	char current[KNOB_TEXT_MAX], text[KNOB_TEXT_MAX];
+	char current[KNOB_TEXT_MAX], text[KNOB_TEXT_MAX], held[KNOB_TEXT_MAX];
 	struct knob_place place;
+	bool is_held;
 	int r;
 
 	group_look_again(actuator, holding->group, CONTROLLER_IO);
@@ -243,8 +244,11 @@ static int write_file(struct actuator *actuator, struct holding *holding, uint64
 	if (r < 0)
 		return r;
 	r = knob_file_read(&file, current, sizeof(current));
-	if (r == 0)
-		r = holding_learn(actuator, holding, &file, current);
+	if (r < 0)
+		return r;
+	is_held = unit_pins_held(actuator->pins, holding->group->cgroup.path, knob, held,
+				 sizeof(held));
+	r = holding_learn(actuator, holding, &file, is_held ? held : current);
 	if (r < 0)
 		return r;
 	/* Now that the original is known: an ancestor's sum is never below it, a limit never above.
@@ -326,8 +330,11 @@ int group_look(const struct actuator *actuator, const struct group *group, enum 
 		.group = &group->cgroup,
 		.knob = knob,
 	};
-	int r = knob_file_open(&place, false, &file);
+	int r;
 
+	if (unit_pins_held(actuator->pins, group->cgroup.path, knob, text, size))
+		return 0;
+	r = knob_file_open(&place, false, &file);
 	return r < 0 ? r : knob_file_read(&file, text, size);
 }
 

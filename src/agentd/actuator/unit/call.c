@@ -127,6 +127,7 @@ static int on_after(sd_bus_message *message, void *data, sd_bus_error *reterr)
 
 	(void)message;
 	(void)reterr;
+	failpoint("unit-property-realized");
 	unit_files_put_back(unit);
 	if (unit->undo) {
 		unit_tell(unit, unit->value, "restored", 1);

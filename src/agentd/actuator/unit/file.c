@@ -169,6 +169,16 @@ static bool files_are_of_group(const struct unit *unit)
 	       unit->pin[unit->property].inode;
 }
 
+bool unit_pins_held(const struct unit_pins *pins, const char *path, enum knob knob, char *text,
+		    size_t size)
+{
+	const struct unit *unit = pins ? hashmap_get(&pins->by_path, path) : NULL;
+
+	return unit && unit->step == UNIT_SETTING && unit->files &&
+	       files_find(unit->files, knob_table[knob].name, text, size) && text[0] &&
+	       files_are_of_group(unit);
+}
+
 void unit_pins_put_back(struct unit_pins *pins)
 {
 	struct unit *unit;
