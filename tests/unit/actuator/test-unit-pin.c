@@ -364,6 +364,66 @@ static void test_pin_systemd_that_is_late_takes_no_text_of_others(void **state)
 	rig_close(&rig);
 }
 
+/* systemd comes back, and does what it had said that it would. */
+static void wake(struct rig *rig)
+{
+	rig->manager.state->hangs = rig->manager.state->hung = false;
+	rig_daemon_reload(rig);
+	actuator_reconcile(rig->world.actuator);
+	rig_run(rig);
+}
+
+/* That it was set is no answer to what follows: only then do the files hold what they will. */
+static void test_pin_systemd_that_hangs_before_it_writes_takes_no_text_of_others(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	world_set(&rig.world, BATCH, "cpu.max", "12500 100000");
+	rig.manager.state->hangs = true;
+	rig_claim(&rig, KNOB_CPU_WEIGHT, 20);
+	rig_run(&rig);
+	wake(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, 20);
+	assert_knob(&rig.world, BATCH, "cpu.max", "12500 100000");
+	assert_string_equal(rig_setting(&rig), "CPUWeight=20 of batch.slice");
+	rig.manager.state->hangs = true;
+	rig_unclaim(&rig, KNOB_CPU_WEIGHT);
+	rig_run(&rig);
+	wake(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, BATCH_WANTS);
+	assert_knob(&rig.world, BATCH, "cpu.max", "12500 100000");
+	assert_knob(&rig.world, BATCH, "cpu.weight", "250");
+	assert_int_equal(world_stats(&rig.world).journal_bytes, 0);
+	rig_close(&rig);
+}
+
+/* systemd left the bus between the question and the order: daemon-reexec. */
+static void test_pin_systemd_that_is_gone_when_told_is_told_later(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	rig_claim(&rig, KNOB_CPU_WEIGHT, 20);
+	rig_run(&rig);
+	rig.manager.state->gone = true;
+	rig_claim(&rig, KNOB_CPU_WEIGHT, 30);
+	rig_run(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, 20);
+	rig.manager.state->gone = false;
+	actuator_reconcile(rig.world.actuator);
+	rig_run(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, 30);
+	rig_unclaim(&rig, KNOB_CPU_WEIGHT);
+	rig_run(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, BATCH_WANTS);
+	assert_knob(&rig.world, BATCH, "cpu.weight", "250");
+	assert_int_equal(world_stats(&rig.world).unit_pin_errors, 0);
+	rig_close(&rig);
+}
+
 static struct rig *meanwhile_rig;
 static uint64_t meanwhile_quota;
 
@@ -844,6 +904,9 @@ int main(void)
 		cmocka_unit_test(test_pin_knob_claimed_while_systemd_writes_has_the_true_original),
 		cmocka_unit_test(test_pin_knob_changed_while_systemd_writes_is_no_foreign_write),
 		cmocka_unit_test(test_pin_idle_unclaimed_while_systemd_writes_has_the_weight_back),
+		cmocka_unit_test(
+			test_pin_systemd_that_hangs_before_it_writes_takes_no_text_of_others),
+		cmocka_unit_test(test_pin_systemd_that_is_gone_when_told_is_told_later),
 		cmocka_unit_test(test_pin_no_systemd_asks_nobody),
 		cmocka_unit_test(test_pin_what_is_no_unit_is_asked_for_once),
 		cmocka_unit_test(test_pin_unit_of_another_group_is_left_alone),

@@ -21,15 +21,20 @@
 #define BUS_PROPERTIES  "org.freedesktop.DBus.Properties"
 #define NO_SUCH_UNIT    "org.freedesktop.systemd1.NoSuchUnit"
 
-static void unit_fail(struct unit *unit, int error)
+/* When it is tried again, what systemd has by then is asked for first. */
+static void unit_wait(struct unit *unit)
 {
 	unit->waits = true;
+	if (unit->step != UNIT_SETTING)
+		return;
+	unit->pin[unit->property].stale = true;
+	unit_files_unanswered(unit, true);
+}
+
+static void unit_fail(struct unit *unit, int error)
+{
+	unit_wait(unit);
 	unit->pins->errors++;
-	/* What systemd has now is asked for first. */
-	if (unit->step == UNIT_SETTING) {
-		unit->pin[unit->property].stale = true;
-		unit_files_unanswered(unit, true);
-	}
 	if (!unit->told_error)
 		unit_tell(unit, unit->value, "systemd cannot be told", error);
 	unit->told_error = true;
@@ -104,7 +109,7 @@ static void unit_fail_by(struct unit *unit, sd_bus_message *message)
 	/* A bus without systemd, or systemd on its way back: as if there were no bus. */
 	if (error_is_absence(sd_bus_message_get_error(message))) {
 		unit->pins->absent = true;
-		unit->waits = true;
+		unit_wait(unit);
 		unit_finish(unit, true);
 		return;
 	}
@@ -124,9 +129,14 @@ static int on_after(sd_bus_message *message, void *data, sd_bus_error *reterr)
 {
 	struct unit *unit = data;
 	struct unit_pin *pin = &unit->pin[unit->property];
+	const sd_bus_error *error = sd_bus_message_get_error(message);
 
-	(void)message;
 	(void)reterr;
+	/* It may not have written yet. */
+	if (error && error_is_of_bus(error)) {
+		unit_fail_by(unit, message);
+		return 0;
+	}
 	failpoint("unit-property-realized");
 	unit_files_put_back(unit);
 	if (unit->undo) {
