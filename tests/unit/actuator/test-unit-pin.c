@@ -862,6 +862,46 @@ static void test_pin_group_made_again_is_not_kept_as_it_was(void **state)
 	rig_close(&rig);
 }
 
+static struct rig *renew_rig;
+
+/* Once, when what the files hold was read and systemd is about to be told. */
+static void renew_meanwhile(const char *step)
+{
+	struct rig *rig = renew_rig;
+
+	if (!rig || strcmp(step, "unit-property-set") != 0)
+		return;
+	renew_rig = NULL;
+	actuator_target_gone(rig->world.actuator, world_target(BATCH_ID));
+	rig_group_renew(&rig->world, BATCH);
+	world_set(&rig->world, BATCH, "cpu.idle", "0");
+	world_set(&rig->world, BATCH, "cpu.weight", "77");
+	rig_claim(rig, KNOB_CPU_WEIGHT, 20);
+}
+
+/* What the group before it held is none of its business. */
+static void test_pin_group_made_again_meanwhile_gets_no_text_of_the_one_before(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	world_set(&rig.world, BATCH, "cpu.max", "12500 100000");
+	renew_rig = &rig;
+	actuator_failpoint = renew_meanwhile;
+	rig_claim(&rig, KNOB_CPU_WEIGHT, 20);
+	rig_run(&rig);
+	assert_null(renew_rig);
+	assert_knob(&rig.world, BATCH, "cpu.max", "max 100000");
+	rig_unclaim(&rig, KNOB_CPU_WEIGHT);
+	rig_run(&rig);
+	assert_knob(&rig.world, BATCH, "cpu.max", "max 100000");
+	assert_knob(&rig.world, BATCH, "cpu.weight", "77");
+	assert_int_equal(rig_unit(&rig)->weight, BATCH_WANTS);
+	assert_int_equal(world_stats(&rig.world).journal_bytes, 0);
+	rig_close(&rig);
+}
+
 static void test_pin_unit_is_gone_is_forgotten(void **state)
 {
 	struct rig rig;
@@ -915,6 +955,8 @@ int main(void)
 		cmocka_unit_test(test_pin_somebody_elses_property_is_left_at_the_end),
 		cmocka_unit_test(test_pin_group_made_again_has_the_true_original),
 		cmocka_unit_test(test_pin_group_made_again_is_not_kept_as_it_was),
+		cmocka_unit_test(
+			test_pin_group_made_again_meanwhile_gets_no_text_of_the_one_before),
 		cmocka_unit_test(test_pin_unit_is_gone_is_forgotten),
 	};
 

@@ -206,10 +206,12 @@ static void unit_set(struct unit *unit, uint64_t now, bool renewed)
 
 	unit->step = UNIT_SETTING;
 	free(unit->files);
+	unit->files_of = unit->property;
+	unit->files_inode = unit_files_inode(unit->pins, unit->path, unit->property);
 	unit->files = renewed ? NULL : unit_files_read(unit->pins, unit->path);
 	unit->files_unanswered = false;
 	if (!unit->undo) {
-		pin->inode = unit_files_inode(unit->pins, unit->path, unit->property);
+		pin->inode = unit->files_inode;
 		/* Not what was to be set last, which may never have come to systemd. */
 		pin->before = now;
 		pin->value = unit->value;

@@ -44,7 +44,9 @@ struct unit {
 	bool undo;
 	uint64_t value; /* to be */
 	sd_bus_slot *call;
-	char *files; /* what the knobs' files held before systemd wrote */
+	char *files;                 /* what the knobs' files held before systemd wrote */
+	enum unit_property files_of; /* was set then */
+	uint64_t files_inode;        /* of the group that they are of */
 	/* systemd did not answer, or only the run before: it may write over them yet, or have. */
 	bool files_unanswered;
 	uint64_t files_until_usec; /* then they say nothing any more */

@@ -369,6 +369,8 @@ int unit_pins_replay(struct unit_pins *pins, const struct journal_record *record
 	if (files) {
 		free(unit->files);
 		unit->files = TAKE_PTR(files);
+		unit->files_of = (enum unit_property)property;
+		unit->files_inode = pin.inode;
 		unit_files_unanswered(unit, false);
 		unit->property = (enum unit_property)property;
 	}

@@ -30,7 +30,7 @@ static uint32_t record_seconds(void)
 
 bool unit_records_files(const struct unit *unit, enum unit_property property)
 {
-	return unit->files && unit->property == property &&
+	return unit->files && unit->files_of == property &&
 	       (unit->files_unanswered || (unit->undo && unit->step != UNIT_STILL));
 }
 
