@@ -399,6 +399,47 @@ static void test_pin_systemd_that_hangs_before_it_writes_takes_no_text_of_others
 	rig_close(&rig);
 }
 
+/* And something else is to be set by then: what it wrote over is put back before the files are
+ * read.
+ */
+static void test_pin_systemd_that_hangs_is_told_something_else(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	world_set(&rig.world, BATCH, "cpu.max", "12500 100000");
+	rig.manager.state->hangs = true;
+	rig_claim(&rig, KNOB_CPU_WEIGHT, 20);
+	rig_run(&rig);
+	rig_claim(&rig, KNOB_CPU_WEIGHT, 30);
+	wake(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, 30);
+	assert_knob(&rig.world, BATCH, "cpu.max", "12500 100000");
+	rig.manager.state->hangs = true;
+	rig_claim(&rig, KNOB_CPU_WEIGHT, 40);
+	rig_run(&rig);
+	rig_unclaim(&rig, KNOB_CPU_WEIGHT);
+	wake(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, BATCH_WANTS);
+	assert_knob(&rig.world, BATCH, "cpu.max", "12500 100000");
+	assert_knob(&rig.world, BATCH, "cpu.weight", "250");
+	/* Of another property. */
+	rig.manager.state->hangs = true;
+	rig_claim(&rig, KNOB_MEMORY_LOW_BYTES, 8192);
+	rig_run(&rig);
+	rig_claim(&rig, KNOB_CPU_WEIGHT, 20);
+	wake(&rig);
+	assert_int_equal(rig_unit(&rig)->weight, 20);
+	assert_int_equal(rig_unit(&rig)->low, 8192);
+	assert_knob(&rig.world, BATCH, "cpu.max", "12500 100000");
+	assert_int_equal(actuator_restore_all(rig.world.actuator, false), 0);
+	assert_knob(&rig.world, BATCH, "cpu.max", "12500 100000");
+	assert_knob(&rig.world, BATCH, "cpu.weight", "250");
+	assert_int_equal(world_stats(&rig.world).journal_bytes, 0);
+	rig_close(&rig);
+}
+
 /* systemd left the bus between the question and the order: daemon-reexec. */
 static void test_pin_systemd_that_is_gone_when_told_is_told_later(void **state)
 {
@@ -946,6 +987,7 @@ int main(void)
 		cmocka_unit_test(test_pin_idle_unclaimed_while_systemd_writes_has_the_weight_back),
 		cmocka_unit_test(
 			test_pin_systemd_that_hangs_before_it_writes_takes_no_text_of_others),
+		cmocka_unit_test(test_pin_systemd_that_hangs_is_told_something_else),
 		cmocka_unit_test(test_pin_systemd_that_is_gone_when_told_is_told_later),
 		cmocka_unit_test(test_pin_no_systemd_asks_nobody),
 		cmocka_unit_test(test_pin_what_is_no_unit_is_asked_for_once),

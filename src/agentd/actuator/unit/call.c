@@ -204,6 +204,8 @@ static void unit_set(struct unit *unit, uint64_t now, bool renewed)
 	struct unit_pin *pin = &unit->pin[unit->property];
 	int r;
 
+	/* A systemd that hung may have written only now what it was told before. */
+	unit_files_answered(unit);
 	unit->step = UNIT_SETTING;
 	free(unit->files);
 	unit->files_of = unit->property;
@@ -248,7 +250,6 @@ static void unit_judge(struct unit *unit, uint64_t now)
 		}
 		if (now != pin->original)
 			unit_tell(unit, now, "left: somebody else set it", 0);
-		/* A systemd that hung may have written only now what it was told. */
 		unit_files_answered(unit);
 		unit_forget(unit, unit->property);
 		unit_finish(unit, true);

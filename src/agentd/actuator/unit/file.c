@@ -173,7 +173,7 @@ bool unit_pins_held(const struct unit_pins *pins, const char *path, enum knob kn
 {
 	const struct unit *unit = pins ? hashmap_get(&pins->by_path, path) : NULL;
 
-	return unit && unit->step == UNIT_SETTING && unit->files &&
+	return unit && unit->files && unit_is_written_over(unit) &&
 	       files_find(unit->files, knob_table[knob].name, text, size) && text[0] &&
 	       files_are_of_group(unit);
 }
@@ -253,9 +253,19 @@ void unit_files_unanswered(struct unit *unit, bool put_back)
 	unit->files_until_usec = monotonic_usec() + LIMIT_UNIT_FILES_SEC * USEC_PER_SEC;
 }
 
+static bool files_may_be_written(const struct unit *unit)
+{
+	return unit->files_unanswered && monotonic_usec() < unit->files_until_usec;
+}
+
+bool unit_is_written_over(const struct unit *unit)
+{
+	return unit->step == UNIT_SETTING || files_may_be_written(unit);
+}
+
 void unit_files_answered(struct unit *unit)
 {
-	if (unit->files_unanswered && monotonic_usec() < unit->files_until_usec)
+	if (files_may_be_written(unit))
 		unit_files_put_back(unit);
 	unit->files_unanswered = false;
 }

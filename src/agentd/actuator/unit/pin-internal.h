@@ -97,6 +97,8 @@ char *unit_files_read(const struct unit_pins *pins, const char *path);
 bool unit_files_are_idle(const struct unit_pins *pins, const char *path);
 /* systemd may have written and not have said so, or be about to. put_back: what it has. */
 void unit_files_unanswered(struct unit *unit, bool put_back);
+/* Whatever the files hold, systemd may have written it in passing. */
+bool unit_is_written_over(const struct unit *unit);
 /* It answers again: put back what it has written since. */
 void unit_files_answered(struct unit *unit);
 /* Of the group's directory, in the hierarchy that the property is about; 0: there is none. */
