@@ -125,10 +125,15 @@ static int unit_get(struct unit *unit, const char *interface, const char *proper
 					property);
 }
 
+static void unit_is_set(struct unit *unit)
+{
+	unit->pin[unit->property].pinned = true;
+	unit->pin[unit->property].stale = false;
+}
+
 static int on_after(sd_bus_message *message, void *data, sd_bus_error *reterr)
 {
 	struct unit *unit = data;
-	struct unit_pin *pin = &unit->pin[unit->property];
 	const sd_bus_error *error = sd_bus_message_get_error(message);
 
 	(void)reterr;
@@ -143,8 +148,8 @@ static int on_after(sd_bus_message *message, void *data, sd_bus_error *reterr)
 		unit_tell(unit, unit->value, "restored", 1);
 		unit_forget(unit, unit->property);
 	} else {
-		pin->pinned = true;
-		pin->stale = false;
+		unit_is_set(unit);
+		unit_record_without_files(unit);
 	}
 	failpoint("unit-property-written");
 	unit->told_error = false;
@@ -164,7 +169,7 @@ static void unit_refused(struct unit *unit, sd_bus_message *message)
 	unit_tell(unit, unit->value, "systemd refuses it", error > 0 ? -error : -EIO);
 	if (pin->pinned) {
 		pin->value = pin->before;
-		(void)unit_record(unit, unit->property);
+		unit_record_without_files(unit);
 	} else {
 		unit_forget(unit, unit->property);
 	}
@@ -259,9 +264,8 @@ static void unit_judge(struct unit *unit, uint64_t now)
 	if (!ours)
 		pin->original = now;
 	if (pin->slot.id && now == unit->value && pin->value == now) {
-		pin->pinned = true;
-		pin->stale = false;
 		unit_files_answered(unit);
+		unit_is_set(unit);
 		unit_finish(unit, true);
 		return;
 	}

@@ -265,7 +265,10 @@ bool unit_is_written_over(const struct unit *unit)
 
 void unit_files_answered(struct unit *unit)
 {
+	if (!unit->files_unanswered)
+		return;
 	if (files_may_be_written(unit))
 		unit_files_put_back(unit);
 	unit->files_unanswered = false;
+	unit_record_without_files(unit);
 }

@@ -85,6 +85,8 @@ void unit_start(struct unit *unit);
 
 /* unit/record.c */
 int unit_record(struct unit *unit, enum unit_property property);
+/* The texts of the files are not for the next run to put back any more. */
+void unit_record_without_files(struct unit *unit);
 /* The texts of the files are part of the record. */
 bool unit_records_files(const struct unit *unit, enum unit_property property);
 void unit_forget(struct unit *unit, enum unit_property property);
