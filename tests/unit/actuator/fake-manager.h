@@ -33,6 +33,9 @@ struct manager_state {
 	atomic_bool mute;        /* answers nothing */
 	atomic_bool stuck;       /* sets nothing, and the bus gives up on it */
 	atomic_bool late;        /* sets, but the bus has given up on it by then */
+	atomic_bool hangs;       /* sets, says so and is stuck then */
+	atomic_bool hung;        /* answers no question, and has not written */
+	atomic_bool gone;        /* nobody has its name when it is to set something */
 	atomic_bool old;         /* before 252: no CPUWeight=idle */
 };
 
@@ -45,6 +48,9 @@ struct manager {
 	sd_event_source *realize;
 	struct manager_unit *dirty;
 };
+
+/* Of the process that is one. */
+static struct manager *manager_self;
 
 static inline struct manager_unit *manager_unit(struct manager *manager, const char *name)
 {
@@ -136,6 +142,8 @@ static int manager_set(sd_bus_message *message, void *data, sd_bus_error *error)
 
 	if (manager->state->mute)
 		return 1;
+	if (manager->state->gone)
+		return sd_bus_error_set(error, SD_BUS_ERROR_SERVICE_UNKNOWN, "gone");
 	if (manager->state->stuck)
 		return sd_bus_error_set(error, SD_BUS_ERROR_NO_REPLY, "stuck");
 	if (sd_bus_message_read(message, "sb", &name, &runtime) < 0 || !runtime)
@@ -155,6 +163,10 @@ static int manager_set(sd_bus_message *message, void *data, sd_bus_error *error)
 		manager_realize(manager, unit);
 		return sd_bus_error_set(error, SD_BUS_ERROR_NO_REPLY, "late");
 	}
+	if (manager->state->hangs) {
+		manager->state->hung = true;
+		return sd_bus_reply_method_return(message, NULL);
+	}
 	manager->dirty = unit;
 	(void)sd_event_source_set_enabled(manager->realize, SD_EVENT_ONESHOT);
 	return sd_bus_reply_method_return(message, NULL);
@@ -169,7 +181,8 @@ static int manager_number(sd_bus *bus, const char *path, const char *interface,
 	(void)bus;
 	(void)path;
 	(void)interface;
-	(void)error;
+	if (manager_self->state->hung)
+		return sd_bus_error_set(error, SD_BUS_ERROR_NO_REPLY, "hung");
 	return sd_bus_message_append(reply, "t", *manager_property(unit, property));
 }
 
@@ -228,6 +241,7 @@ static inline int manager_serve(struct manager *manager, int ready_fd)
 						  "org.freedesktop.systemd1.Slice" };
 	int r = sd_event_new(&manager->event);
 
+	manager_self = manager;
 	if (r >= 0)
 		r = sd_event_add_defer(manager->event, &manager->realize, manager_on_realize,
 				       manager);

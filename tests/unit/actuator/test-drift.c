@@ -149,6 +149,35 @@ static void test_drift_reconcile_timer_is_armed_only_while_something_is_held(voi
 	world_close(&world);
 }
 
+/* Idle by its owner, who takes that back while we hold it, too: the kernel's stand-in for the
+ * weight was never the weight. */
+static void test_drift_idle_by_its_owner_has_no_stand_in_as_its_weight(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_open(&world, 2);
+	world_set(&world, "pods/a", "cpu.idle", "1");
+	world_set(&world, "pods/a", "cpu.weight", "1");
+	assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_IDLE, 1, 0));
+	world_set(&world, "pods/a", "cpu.idle", "0");
+	world_set(&world, "pods/a", "cpu.weight", "100");
+	world_unclaim(&world, "one", WORLD_A, KNOB_CPU_IDLE);
+	assert_knob(&world, "pods/a", "cpu.idle", "0");
+	assert_knob(&world, "pods/a", "cpu.weight", "100");
+	assert_int_equal(world_stats(&world).holdings, 0);
+	assert_int_equal(world_stats(&world).journal_bytes, 0);
+	/* And when it stays idle, nothing is to be put back. */
+	world_set(&world, "pods/a", "cpu.idle", "1");
+	world_set(&world, "pods/a", "cpu.weight", "1");
+	assert_ok(world_claim(&world, "one", WORLD_A, KNOB_CPU_IDLE, 1, 0));
+	world_unclaim(&world, "one", WORLD_A, KNOB_CPU_IDLE);
+	assert_knob(&world, "pods/a", "cpu.idle", "1");
+	assert_int_equal(world_stats(&world).holdings, 0);
+	assert_int_equal(world_stats(&world).journal_bytes, 0);
+	world_close(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +186,7 @@ int main(void)
 		cmocka_unit_test(test_drift_rewrite_ends_in_yield),
 		cmocka_unit_test(test_drift_larger_ancestor_stays),
 		cmocka_unit_test(test_drift_change_without_event_is_found_by_reconcile),
+		cmocka_unit_test(test_drift_idle_by_its_owner_has_no_stand_in_as_its_weight),
 		cmocka_unit_test(test_drift_released_knob_is_left_to_its_new_owner),
 		cmocka_unit_test(test_drift_reconcile_timer_is_armed_only_while_something_is_held),
 	};

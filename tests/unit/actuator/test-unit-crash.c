@@ -452,6 +452,76 @@ static void test_killed_at_every_step_gives_what_is_claimed_again(void **state)
 	rig_close(&rig);
 }
 
+#define BY_HAND "12500 100000"
+
+static void die_when_written(const char *step)
+{
+	if (strcmp(step, "unit-property-realized") == 0)
+		(void)raise(SIGKILL);
+}
+
+/* While the property is set, not undone: what systemd has written over in passing comes back, be it
+ * ours or somebody's. */
+static void killed_while_systemd_writes(bool quota)
+{
+	struct reported reported;
+	struct rig rig;
+	int status = 0;
+	pid_t pid;
+
+	rig_open_or_skip(&rig, 2);
+	world_stop(&rig.world);
+	world_set(&rig.world, BATCH, "cpu.max", BY_HAND);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (sd_event_new(&rig.world.event) < 0)
+			_exit(1);
+		world_start(&rig.world);
+		if (quota)
+			rig_claim(&rig, KNOB_CPU_QUOTA_USEC, 12345);
+		rig_claim(&rig, KNOB_CPU_WEIGHT, 20);
+		actuator_failpoint = die_when_written;
+		rig_run(&rig);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	assert_knob(&rig.world, BATCH, "cpu.max", "max 100000");
+	assert_int_equal(restore(&rig, &reported), 0);
+	assert_int_equal(rig_unit(&rig)->weight, BATCH_WANTS);
+	assert_knob(&rig.world, BATCH, "cpu.max", BY_HAND);
+	assert_knob(&rig.world, BATCH, "cpu.weight", "250");
+	rig_close(&rig);
+}
+
+static void test_killed_while_systemd_writes_takes_no_text_of_others(void **state)
+{
+	(void)state;
+	killed_while_systemd_writes(false);
+	killed_while_systemd_writes(true);
+}
+
+/* And later those texts are of interest no more. */
+static void test_killed_after_systemd_wrote_puts_no_text_back(void **state)
+{
+	struct reported reported;
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	world_set(&rig.world, BATCH, "cpu.max", BY_HAND);
+	rig_claim(&rig, KNOB_CPU_WEIGHT, 20);
+	rig_run(&rig);
+	assert_knob(&rig.world, BATCH, "cpu.max", BY_HAND);
+	world_set(&rig.world, BATCH, "cpu.max", "30000 100000");
+	crash(&rig);
+	assert_int_equal(restore(&rig, &reported), 0);
+	assert_int_equal(rig_unit(&rig)->weight, BATCH_WANTS);
+	assert_knob(&rig.world, BATCH, "cpu.max", "30000 100000");
+	rig_close(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -466,6 +536,8 @@ int main(void)
 		cmocka_unit_test(test_journal_records_of_units_are_beyond_the_knobs),
 		cmocka_unit_test(test_journal_record_that_lies_is_left),
 		cmocka_unit_test(test_restore_journal_old_texts_of_files_are_not_put_back),
+		cmocka_unit_test(test_killed_while_systemd_writes_takes_no_text_of_others),
+		cmocka_unit_test(test_killed_after_systemd_wrote_puts_no_text_back),
 		cmocka_unit_test(test_killed_at_every_step_everything_comes_back),
 		cmocka_unit_test(test_killed_at_every_step_gives_what_is_claimed_again),
 	};

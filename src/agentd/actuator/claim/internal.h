@@ -213,7 +213,7 @@ const char *knob_original_of(const struct actuator *actuator, const char *group_
 /* Its original into the journal, before its lock is set. */
 int holding_shadow(struct actuator *actuator, const struct holding *lock, struct holding *holding);
 
-/* What the file of a group holds. 0 or -errno. */
+/* What the file of a group holds, whatever systemd is writing in passing. 0 or -errno. */
 int group_look(const struct actuator *actuator, const struct group *group, enum knob knob,
 	       char *text, size_t size);
 

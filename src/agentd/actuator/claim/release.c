@@ -4,6 +4,23 @@
 
 #include "actuator/claim/internal.h"
 
+/* systemd is writing all of the unit's knobs. What it held before was ours, or what is to be put
+ * back; of a locked weight it was nothing. */
+static bool release_is_passing(const struct actuator *actuator, const struct holding *holding)
+{
+	const char *path = holding->group->cgroup.path;
+	enum knob knob = (enum knob)holding->knob;
+	int version = holding_version(actuator, holding);
+	char held[KNOB_TEXT_MAX];
+
+	if (!unit_pins_are_busy(actuator->pins, path))
+		return false;
+	if (!unit_pins_held(actuator->pins, path, knob, held, sizeof(held)))
+		return holding->flags & HOLDING_WAS_LOCKED;
+	return knob_same(knob, version, held, holding->original ? holding->original : "") ||
+	       knob_same(knob, version, held, holding->written ? holding->written : "");
+}
+
 static void release_item(const struct actuator *actuator, const struct holding *holding,
 			 struct restore_item *ret)
 {
@@ -13,6 +30,7 @@ static void release_item(const struct actuator *actuator, const struct holding *
 		.written = holding->written ? holding->written : "",
 		.processes = holding->processes,
 		.was_locked = holding->flags & HOLDING_WAS_LOCKED,
+		.passing = release_is_passing(actuator, holding),
 	};
 	holding_place(actuator, holding, &ret->place);
 }

@@ -230,8 +230,9 @@ static int write_file(struct actuator *actuator, struct holding *holding, uint64
 {
 	cleanup_knob_file struct knob_file file = KNOB_FILE_NULL;
 	enum knob knob = (enum knob)holding->knob;
-	char current[KNOB_TEXT_MAX], text[KNOB_TEXT_MAX];
+	char current[KNOB_TEXT_MAX], text[KNOB_TEXT_MAX], held[KNOB_TEXT_MAX];
 	struct knob_place place;
+	bool is_held;
 	int r;
 
 	group_look_again(actuator, holding->group, CONTROLLER_IO);
@@ -243,8 +244,11 @@ static int write_file(struct actuator *actuator, struct holding *holding, uint64
 	if (r < 0)
 		return r;
 	r = knob_file_read(&file, current, sizeof(current));
-	if (r == 0)
-		r = holding_learn(actuator, holding, &file, current);
+	if (r < 0)
+		return r;
+	is_held = unit_pins_held(actuator->pins, holding->group->cgroup.path, knob, held,
+				 sizeof(held));
+	r = holding_learn(actuator, holding, &file, is_held ? held : current);
 	if (r < 0)
 		return r;
 	/* Now that the original is known: an ancestor's sum is never below it, a limit never above.
@@ -326,8 +330,11 @@ int group_look(const struct actuator *actuator, const struct group *group, enum 
 		.group = &group->cgroup,
 		.knob = knob,
 	};
-	int r = knob_file_open(&place, false, &file);
+	int r;
 
+	if (unit_pins_held(actuator->pins, group->cgroup.path, knob, text, size))
+		return 0;
+	r = knob_file_open(&place, false, &file);
 	return r < 0 ? r : knob_file_read(&file, text, size);
 }
 
@@ -335,6 +342,17 @@ static int knob_look(const struct actuator *actuator, const struct holding *hold
 		     size_t size)
 {
 	return group_look(actuator, holding->group, (enum knob)holding->knob, text, size);
+}
+
+/* What its file holds, whoever wrote that; -errno. */
+static int lock_number(const struct actuator *actuator, const struct holding *lock, uint64_t *ret)
+{
+	char text[KNOB_TEXT_MAX];
+	int r = knob_look(actuator, lock, text, sizeof(text));
+
+	return r < 0 ? r
+		     : knob_parse((enum knob)lock->knob, holding_version(actuator, lock), text,
+				  ret);
 }
 
 /* Somebody took the lock away and wrote what it locks (a pod resized in place, daemon-reload): that
@@ -347,8 +365,7 @@ static void shadow_again(struct actuator *actuator, const struct holding *lock,
 	char text[KNOB_TEXT_MAX], reset[KNOB_TEXT_MAX];
 	uint64_t number;
 
-	if (knob_look(actuator, lock, text, sizeof(text)) < 0 ||
-	    knob_parse((enum knob)lock->knob, version, text, &number) < 0 || number != 0 ||
+	if (lock_number(actuator, lock, &number) < 0 || number != 0 ||
 	    knob_look(actuator, locked, text, sizeof(text)) < 0 ||
 	    knob_format(knob, version, RESTORE_WEIGHT_RESET, text, reset, sizeof(reset)) < 0 ||
 	    knob_same(knob, version, text, reset) ||
@@ -358,6 +375,20 @@ static void shadow_again(struct actuator *actuator, const struct holding *lock,
 	drift_note(actuator, locked, text);
 	(void)holding_set_original(locked, actuator, text);
 	(void)holding_record(actuator, locked, locked->written ? locked->written : "");
+}
+
+/* The lock was set before us, by somebody else and not by a property of ours: what is shown of what
+ * it locks is the kernel's stand-in, and what comes after is the kernel's reset value. */
+static bool is_stand_in(const struct actuator *actuator, const struct holding *lock,
+			const struct holding *locked, const char *found)
+{
+	char text[KNOB_TEXT_MAX];
+	uint64_t number;
+
+	return lock_number(actuator, lock, &number) == 0 && number != 0 &&
+	       !unit_pins_original(actuator->pins, locked->group->cgroup.path,
+				   (enum knob)locked->knob, holding_version(actuator, locked),
+				   found, text, sizeof(text));
 }
 
 int holding_shadow(struct actuator *actuator, const struct holding *lock, struct holding *holding)
@@ -374,6 +405,8 @@ int holding_shadow(struct actuator *actuator, const struct holding *lock, struct
 		/* Without a file of its own there is nothing that the lock could take away. */
 		if (r < 0)
 			return r == -ENXIO ? 0 : r;
+		if (is_stand_in(actuator, lock, holding, current))
+			return 0;
 		r = holding_set_original(holding, actuator, current);
 		if (r < 0)
 			return r;

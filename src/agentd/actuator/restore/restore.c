@@ -62,7 +62,7 @@ static bool restore_is_ours(const struct restore_item *item, int version, const 
 	/* A group with our mark is to go, whatever somebody wrote into it. */
 	if (knob_table[knob].flags & KNOB_RESCTRL)
 		return strcmp(current, RESCTRL_FOREIGN) != 0;
-	if (restore_is_unfinished(item, current))
+	if (item->passing || restore_is_unfinished(item, current))
 		return true;
 	if (item->written[0] && knob_same(knob, version, current, item->written))
 		return true;

@@ -25,6 +25,7 @@ struct restore_item {
 	const char *original, *previous, *written; /* "" none */
 	struct process_knob *processes;            /* of a process knob, else NULL */
 	bool was_locked; /* the kernel has reset it when its lock went away */
+	bool passing;    /* whatever is there instead of ours is so only for a moment */
 };
 
 /* enum restore_result or -errno; -EBUSY: its lock (cpu.idle of the weight) is still set. */

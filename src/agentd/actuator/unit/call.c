@@ -21,15 +21,20 @@
 #define BUS_PROPERTIES  "org.freedesktop.DBus.Properties"
 #define NO_SUCH_UNIT    "org.freedesktop.systemd1.NoSuchUnit"
 
-static void unit_fail(struct unit *unit, int error)
+/* When it is tried again, what systemd has by then is asked for first. */
+static void unit_wait(struct unit *unit)
 {
 	unit->waits = true;
+	if (unit->step != UNIT_SETTING)
+		return;
+	unit->pin[unit->property].stale = true;
+	unit_files_unanswered(unit, true);
+}
+
+static void unit_fail(struct unit *unit, int error)
+{
+	unit_wait(unit);
 	unit->pins->errors++;
-	/* What systemd has now is asked for first. */
-	if (unit->step == UNIT_SETTING) {
-		unit->pin[unit->property].stale = true;
-		unit_files_unanswered(unit, true);
-	}
 	if (!unit->told_error)
 		unit_tell(unit, unit->value, "systemd cannot be told", error);
 	unit->told_error = true;
@@ -104,7 +109,7 @@ static void unit_fail_by(struct unit *unit, sd_bus_message *message)
 	/* A bus without systemd, or systemd on its way back: as if there were no bus. */
 	if (error_is_absence(sd_bus_message_get_error(message))) {
 		unit->pins->absent = true;
-		unit->waits = true;
+		unit_wait(unit);
 		unit_finish(unit, true);
 		return;
 	}
@@ -120,20 +125,31 @@ static int unit_get(struct unit *unit, const char *interface, const char *proper
 					property);
 }
 
+static void unit_is_set(struct unit *unit)
+{
+	unit->pin[unit->property].pinned = true;
+	unit->pin[unit->property].stale = false;
+}
+
 static int on_after(sd_bus_message *message, void *data, sd_bus_error *reterr)
 {
 	struct unit *unit = data;
-	struct unit_pin *pin = &unit->pin[unit->property];
+	const sd_bus_error *error = sd_bus_message_get_error(message);
 
-	(void)message;
 	(void)reterr;
+	/* It may not have written yet. */
+	if (error && error_is_of_bus(error)) {
+		unit_fail_by(unit, message);
+		return 0;
+	}
+	failpoint("unit-property-realized");
 	unit_files_put_back(unit);
 	if (unit->undo) {
 		unit_tell(unit, unit->value, "restored", 1);
 		unit_forget(unit, unit->property);
 	} else {
-		pin->pinned = true;
-		pin->stale = false;
+		unit_is_set(unit);
+		unit_record_without_files(unit);
 	}
 	failpoint("unit-property-written");
 	unit->told_error = false;
@@ -153,7 +169,7 @@ static void unit_refused(struct unit *unit, sd_bus_message *message)
 	unit_tell(unit, unit->value, "systemd refuses it", error > 0 ? -error : -EIO);
 	if (pin->pinned) {
 		pin->value = pin->before;
-		(void)unit_record(unit, unit->property);
+		unit_record_without_files(unit);
 	} else {
 		unit_forget(unit, unit->property);
 	}
@@ -193,12 +209,16 @@ static void unit_set(struct unit *unit, uint64_t now, bool renewed)
 	struct unit_pin *pin = &unit->pin[unit->property];
 	int r;
 
+	/* A systemd that hung may have written only now what it was told before. */
+	unit_files_answered(unit);
 	unit->step = UNIT_SETTING;
 	free(unit->files);
+	unit->files_of = unit->property;
+	unit->files_inode = unit_files_inode(unit->pins, unit->path, unit->property);
 	unit->files = renewed ? NULL : unit_files_read(unit->pins, unit->path);
 	unit->files_unanswered = false;
 	if (!unit->undo) {
-		pin->inode = unit_files_inode(unit->pins, unit->path, unit->property);
+		pin->inode = unit->files_inode;
 		/* Not what was to be set last, which may never have come to systemd. */
 		pin->before = now;
 		pin->value = unit->value;
@@ -235,7 +255,6 @@ static void unit_judge(struct unit *unit, uint64_t now)
 		}
 		if (now != pin->original)
 			unit_tell(unit, now, "left: somebody else set it", 0);
-		/* A systemd that hung may have written only now what it was told. */
 		unit_files_answered(unit);
 		unit_forget(unit, unit->property);
 		unit_finish(unit, true);
@@ -245,9 +264,8 @@ static void unit_judge(struct unit *unit, uint64_t now)
 	if (!ours)
 		pin->original = now;
 	if (pin->slot.id && now == unit->value && pin->value == now) {
-		pin->pinned = true;
-		pin->stale = false;
 		unit_files_answered(unit);
+		unit_is_set(unit);
 		unit_finish(unit, true);
 		return;
 	}

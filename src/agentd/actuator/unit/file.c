@@ -55,6 +55,14 @@ static bool file_is_idle(const struct unit_pins *pins, const struct cgroup *grou
 	       strcmp(text, "1") == 0;
 }
 
+bool unit_files_are_idle(const struct unit_pins *pins, const char *path)
+{
+	CLEANUP(cgroup_freep) struct cgroup *group = NULL;
+
+	return cgroup_path_check(path) == 0 &&
+	       cgroup_new(pins->context.hierarchy, path, &group) == 0 && file_is_idle(pins, group);
+}
+
 char *unit_files_read(const struct unit_pins *pins, const char *path)
 {
 	CLEANUP(cgroup_freep) struct cgroup *group = NULL;
@@ -150,15 +158,24 @@ void unit_pins_wrote(struct unit_pins *pins, const char *path, enum knob knob, c
 		return;
 	free(unit->files);
 	unit->files = files;
-	if (unit_records_files(unit, unit->property) && unit->pin[unit->property].slot.id)
-		(void)unit_record(unit, unit->property);
+	if (unit_records_files(unit, unit->files_of) && unit->pin[unit->files_of].slot.id)
+		(void)unit_record(unit, unit->files_of);
 }
 
 /* What a group that was made since holds is its own, or came with the property. */
 static bool files_are_of_group(const struct unit *unit)
 {
-	return unit_files_inode(unit->pins, unit->path, unit->property) ==
-	       unit->pin[unit->property].inode;
+	return unit_files_inode(unit->pins, unit->path, unit->files_of) == unit->files_inode;
+}
+
+bool unit_pins_held(const struct unit_pins *pins, const char *path, enum knob knob, char *text,
+		    size_t size)
+{
+	const struct unit *unit = pins ? hashmap_get(&pins->by_path, path) : NULL;
+
+	return unit && unit->files && unit_is_written_over(unit) &&
+	       files_find(unit->files, knob_table[knob].name, text, size) && text[0] &&
+	       files_are_of_group(unit);
 }
 
 void unit_pins_put_back(struct unit_pins *pins)
@@ -166,7 +183,7 @@ void unit_pins_put_back(struct unit_pins *pins)
 	struct unit *unit;
 
 	list_foreach (unit, &pins->units, list) {
-		if (!unit->files_unanswered || !files_are_of_group(unit))
+		if (!unit->files_unanswered)
 			continue;
 		unit->undo = true;
 		unit_files_put_back(unit);
@@ -201,7 +218,7 @@ void unit_files_put_back(const struct unit *unit)
 	const char *files = unit->files;
 	bool idle = false;
 
-	if (!files || cgroup_path_check(unit->path) < 0 ||
+	if (!files || !files_are_of_group(unit) || cgroup_path_check(unit->path) < 0 ||
 	    cgroup_new(pins->context.hierarchy, unit->path, &group) < 0)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(unit_knobs); i++) {
@@ -230,16 +247,28 @@ void unit_files_put_back(const struct unit *unit)
 
 void unit_files_unanswered(struct unit *unit, bool put_back)
 {
-	if (put_back && files_are_of_group(unit))
+	if (put_back)
 		unit_files_put_back(unit);
 	unit->files_unanswered = unit->files != NULL;
 	unit->files_until_usec = monotonic_usec() + LIMIT_UNIT_FILES_SEC * USEC_PER_SEC;
 }
 
+static bool files_may_be_written(const struct unit *unit)
+{
+	return unit->files_unanswered && monotonic_usec() < unit->files_until_usec;
+}
+
+bool unit_is_written_over(const struct unit *unit)
+{
+	return unit->step == UNIT_SETTING || files_may_be_written(unit);
+}
+
 void unit_files_answered(struct unit *unit)
 {
-	if (unit->files_unanswered && monotonic_usec() < unit->files_until_usec &&
-	    files_are_of_group(unit))
+	if (!unit->files_unanswered)
+		return;
+	if (files_may_be_written(unit))
 		unit_files_put_back(unit);
 	unit->files_unanswered = false;
+	unit_record_without_files(unit);
 }

@@ -44,7 +44,9 @@ struct unit {
 	bool undo;
 	uint64_t value; /* to be */
 	sd_bus_slot *call;
-	char *files; /* what the knobs' files held before systemd wrote */
+	char *files;                 /* what the knobs' files held before systemd wrote */
+	enum unit_property files_of; /* was set then */
+	uint64_t files_inode;        /* of the group that they are of */
 	/* systemd did not answer, or only the run before: it may write over them yet, or have. */
 	bool files_unanswered;
 	uint64_t files_until_usec; /* then they say nothing any more */
@@ -83,6 +85,8 @@ void unit_start(struct unit *unit);
 
 /* unit/record.c */
 int unit_record(struct unit *unit, enum unit_property property);
+/* The texts of the files are not for the next run to put back any more. */
+void unit_record_without_files(struct unit *unit);
 /* The texts of the files are part of the record. */
 bool unit_records_files(const struct unit *unit, enum unit_property property);
 void unit_forget(struct unit *unit, enum unit_property property);
@@ -91,8 +95,12 @@ int unit_record_read(const struct journal_record *record, struct unit_pin *ret, 
 /* unit/file.c */
 /* All knobs' texts of the group that systemd may write, as one text; NULL: none, or no memory. */
 char *unit_files_read(const struct unit_pins *pins, const char *path);
+/* cpu.idle is 1: the weight that is shown is the kernel's stand-in. */
+bool unit_files_are_idle(const struct unit_pins *pins, const char *path);
 /* systemd may have written and not have said so, or be about to. put_back: what it has. */
 void unit_files_unanswered(struct unit *unit, bool put_back);
+/* Whatever the files hold, systemd may have written it in passing. */
+bool unit_is_written_over(const struct unit *unit);
 /* It answers again: put back what it has written since. */
 void unit_files_answered(struct unit *unit);
 /* Of the group's directory, in the hierarchy that the property is about; 0: there is none. */

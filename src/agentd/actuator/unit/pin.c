@@ -151,9 +151,11 @@ static void unit_run(struct unit *unit)
 		unit_start(unit);
 		return;
 	}
-	/* Adopted as it is: what the run before was about to do is of no interest any more. */
-	unit->files_unanswered = false;
-	free(TAKE_PTR(unit->files));
+	/* While its property is left as it is, it may be written over yet. */
+	if (!unit_has_record(unit)) {
+		unit->files_unanswered = false;
+		free(TAKE_PTR(unit->files));
+	}
 	if (!unit_is_needed(unit))
 		unit_free(unit);
 }
@@ -161,11 +163,14 @@ static void unit_run(struct unit *unit)
 void unit_finish(struct unit *unit, bool is_unit)
 {
 	const struct unit_pins_context *context = &unit->pins->context;
-	bool was_setting = unit->step == UNIT_SETTING;
+	/* Or was not answered the last time. */
+	bool was_setting = unit->step == UNIT_SETTING || unit->files;
 
 	unit->call = sd_bus_slot_unref(unit->call);
 	unit->step = UNIT_STILL;
 	unit->pins->in_flight--;
+	if (!unit->files_unanswered)
+		free(TAKE_PTR(unit->files));
 	unit_queue(unit);
 	if (context->done && (was_setting || !is_unit))
 		context->done(context->data, unit->path, is_unit);
@@ -296,7 +301,7 @@ bool unit_pins_are_busy(const struct unit_pins *pins, const char *path)
 {
 	const struct unit *unit = unit_of(pins, path);
 
-	return unit && unit->step == UNIT_SETTING;
+	return unit && unit_is_written_over(unit);
 }
 
 bool unit_pins_original(const struct unit_pins *pins, const char *path, enum knob knob, int version,
@@ -312,8 +317,9 @@ bool unit_pins_original(const struct unit_pins *pins, const char *path, enum kno
 		return false;
 	pin = &unit->pin[property];
 	r = unit_property_text(knob, version, pin->value, ours, sizeof(ours));
-	/* No data: the weight of a group that the property made idle. */
-	if (r != -ENODATA && (r < 0 || !knob_same(knob, version, found, ours)))
+	/* No data: the weight of a group that the property made idle, as long as it is. */
+	if (r == -ENODATA ? !unit_files_are_idle(pins, path)
+			  : r < 0 || !knob_same(knob, version, found, ours))
 		return false;
 	return unit_property_text(knob, version, pin->original, text, size) == 0;
 }
@@ -368,6 +374,8 @@ int unit_pins_replay(struct unit_pins *pins, const struct journal_record *record
 	if (files) {
 		free(unit->files);
 		unit->files = TAKE_PTR(files);
+		unit->files_of = (enum unit_property)property;
+		unit->files_inode = pin.inode;
 		unit_files_unanswered(unit, false);
 		unit->property = (enum unit_property)property;
 	}

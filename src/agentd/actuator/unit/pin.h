@@ -60,9 +60,13 @@ void unit_pins_foreign(struct unit_pins *pins, const char *path);
 /* What failed, and a bus that was not there, may be tried again. */
 void unit_pins_retry(struct unit_pins *pins);
 
-/* systemd is about to write this group's files because we told it to: what they hold says nothing.
- */
+/* systemd is about to write this group's files because we told it to, or did not answer and may be:
+ * what they hold says nothing. */
 bool unit_pins_are_busy(const struct unit_pins *pins, const char *path);
+/* And then, in text and true: what the knob's file held before, or was given since, and will again.
+ * False: look at the file. */
+bool unit_pins_held(const struct unit_pins *pins, const char *path, enum knob knob, char *text,
+		    size_t size);
 /* If the text found in the knob's file is there only because of a property that we set: what would
  * be there without us, in text, and true. */
 bool unit_pins_original(const struct unit_pins *pins, const char *path, enum knob knob, int version,

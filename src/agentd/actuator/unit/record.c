@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * record.c - pins to the journal and back. A record of a pin is complete enough to undo it:
- * the unit's name is its owner, the property's value before us its original; while it is being
- * undone, the texts of the knobs' files stand behind that, because systemd is about to write them.
+ * the unit's name is its owner, the property's value before us its original; while systemd is
+ * told, the texts of the knobs' files stand behind that, because it is about to write them.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -30,8 +30,8 @@ static uint32_t record_seconds(void)
 
 bool unit_records_files(const struct unit *unit, enum unit_property property)
 {
-	return unit->files && unit->property == property &&
-	       (unit->files_unanswered || (unit->undo && unit->step != UNIT_STILL));
+	return unit->files && unit->files_of == property &&
+	       (unit->files_unanswered || unit->step == UNIT_SETTING);
 }
 
 static void record_fill(const struct unit *unit, enum unit_property property,
@@ -73,6 +73,15 @@ int unit_record(struct unit *unit, enum unit_property property)
 	if (strbuf_error(&texts.original) < 0)
 		return strbuf_error(&texts.original);
 	return journal_append(unit->pins->journal, &record, &unit->pin[property].slot);
+}
+
+void unit_record_without_files(struct unit *unit)
+{
+	char *files = TAKE_PTR(unit->files);
+
+	if (unit->pin[unit->files_of].slot.id)
+		(void)unit_record(unit, unit->files_of);
+	unit->files = files;
 }
 
 void unit_forget(struct unit *unit, enum unit_property property)
