@@ -525,6 +525,50 @@ static void test_pin_knob_put_back_meanwhile_stays_so(void **state)
 	changed_meanwhile(0, true, "max 100000");
 }
 
+/* Between the question what systemd has and its answer: nothing is set for a claim that is over, as
+ * one is when somebody who insists has his way. */
+static void test_pin_unclaimed_while_systemd_is_asked_sets_nothing(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	rig_claim(&rig, KNOB_CPU_IDLE, 1);
+	unit_pins_dispatch(rig.world.actuator->pins);
+	assert_int_equal(rig.world.actuator->pins->in_flight, 1);
+	rig_unclaim(&rig, KNOB_CPU_IDLE);
+	rig_run(&rig);
+	assert_int_equal(rig.manager.state->sets, 0);
+	assert_int_equal(rig_unit(&rig)->weight, BATCH_WANTS);
+	assert_knob(&rig.world, BATCH, "cpu.idle", "0");
+	assert_knob(&rig.world, BATCH, "cpu.weight", "250");
+	assert_int_equal(world_stats(&rig.world).journal_bytes, 0);
+	rig_close(&rig);
+}
+
+static void test_pin_claimed_again_while_systemd_is_asked_undoes_nothing(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	rig_claim(&rig, KNOB_MEMORY_LOW_BYTES, 4096);
+	rig_run(&rig);
+	assert_int_equal(rig.manager.state->sets, 1);
+	rig_unclaim(&rig, KNOB_MEMORY_LOW_BYTES);
+	unit_pins_dispatch(rig.world.actuator->pins);
+	assert_int_equal(rig.world.actuator->pins->in_flight, 1);
+	rig_claim(&rig, KNOB_MEMORY_LOW_BYTES, 4096);
+	rig_run(&rig);
+	assert_int_equal(rig.manager.state->sets, 1);
+	assert_int_equal(rig_unit(&rig)->low, 4096);
+	rig_unclaim(&rig, KNOB_MEMORY_LOW_BYTES);
+	rig_run(&rig);
+	assert_int_equal(rig_unit(&rig)->low, 0);
+	assert_int_equal(world_stats(&rig.world).journal_bytes, 0);
+	rig_close(&rig);
+}
+
 /* The kernel, with the stand-in that 6.12 shows for the weight under cpu.idle (tg_weight(),
  * sched_weight_to_cgroup()). */
 static struct rig *idle_rig;
@@ -977,6 +1021,8 @@ int main(void)
 		cmocka_unit_test(test_pin_systemd_that_is_late_takes_no_text_of_others),
 		cmocka_unit_test(test_pin_knob_changed_meanwhile_keeps_the_new_value),
 		cmocka_unit_test(test_pin_knob_put_back_meanwhile_stays_so),
+		cmocka_unit_test(test_pin_unclaimed_while_systemd_is_asked_sets_nothing),
+		cmocka_unit_test(test_pin_claimed_again_while_systemd_is_asked_undoes_nothing),
 		cmocka_unit_test(test_pin_idle_unclaimed_meanwhile_has_the_weight_back),
 		cmocka_unit_test(test_pin_idle_claimed_again_at_once_has_the_true_weight),
 		cmocka_unit_test(test_pin_idle_claimed_while_systemd_writes_has_the_true_weight),

@@ -49,11 +49,37 @@ hog $top/swap sh -c 'while :; do dd if=/dev/zero of=/dev/null bs=24M count=2 2>/
 hog $top/io sh -c "while :; do dd if=$disk of=/dev/null bs=64k count=64 iflag=direct
 	dd if=/dev/zero of=$disk bs=64k count=64 oflag=direct; done 2>/dev/null"
 group_run $top/oom dd if=/dev/zero of=/dev/null bs=32M count=1
-usleep 3000000
-
-# ---- while they work: each value of one way is between two of another ----
 
 take() { berth-collect "$1" </tmp/paths; }
+# GROUP VALUE LEAST: what must have been, as zeros would agree as well.
+cat >/tmp/least <<END
+$top/quota cpu_usage_usec 100000
+$top/quota cpu_throttled_periods 2
+$top/quota cpu_throttled_usec 10000
+$top/swap memory_major_faults 1
+$top/swap memory_faults 100
+$top/oom memory_event_oom_kill 1
+$top/io io.$device.read_bytes 65536
+$top/io io.$device.writes 1
+$top cpu_usage_usec 200000
+END
+[ "$RUN_CGROUP" = v1 ] || cat >>/tmp/least <<END
+$top/swap memory_event_max 1
+$top/swap memory_reclaimed 100
+$top/swap pressure_io_some_usec 1000
+$top/nest pressure_cpu_some_usec 1000
+$top io.$device.writes 1
+END
+has_been() {
+	take kept >/tmp/kept
+	awk '{ key = $1 " " $2 }
+		FILENAME == "/tmp/least" { least[key] = $3; next }
+		key in least && $3 >= least[key] { delete least[key] }
+		END { for (key in least) exit 1 }' /tmp/least /tmp/kept
+}
+within 60000 has_been || say "not all has been yet"
+
+# ---- while they work: each value of one way is between two of another ----
 
 # between LOW MIDDLE HIGH: of values that only grow
 between() {
@@ -231,33 +257,18 @@ for way in $ways; do
 done
 [ -s /tmp/shell.errors ] && say "$(head -5 /tmp/shell.errors)"
 
-# Zeros would agree as well.
-above() { # GROUP VALUE LEAST
-	number=$(sed -n "s|^$top$1 $2 ||p" /tmp/kept)
-	[ "${number:-0}" -ge "$3" ] && ok "$2 of '$top$1' is $number" || bad "$2 of '$top$1' is '$number'"
-}
-above /quota cpu_usage_usec 100000
-above /quota cpu_throttled_periods 2
-above /quota cpu_throttled_usec 10000
-above /swap memory_major_faults 1
-above /swap memory_faults 100
-above /oom memory_event_oom_kill 1
-above /io io.$device.read_bytes 65536
-above /io io.$device.writes 1
-above "" cpu_usage_usec 200000
-if [ "$RUN_CGROUP" = v2 ]; then
-	above /swap memory_event_max 1
-	above /swap memory_reclaimed 100
-	above /swap pressure_io_some_usec 1000
-	above /nest pressure_cpu_some_usec 1000
-	above "" io.$device.writes 1
-fi
+while read -r group name least; do
+	number=$(sed -n "s|^$group $name ||p" /tmp/kept)
+	[ "${number:-0}" -ge "$least" ] && ok "$name of '$group' is $number" ||
+		bad "$name of '$group' is '$number'"
+done </tmp/least
 
 # ---- the daemon: which way, why, and back ----
 
 show() { berth status -o json; }
 field() { sed -n "s/.*\"telemetry\": {[^}]*\"$1\": \"\([^\"]*\)\".*/\1/p" /tmp/status; }
-asked() { telemetry_loaded; show | tr -d '\n' | tr -s ' ' >/tmp/status; }
+status_taken() { show | tr -d '\n' | tr -s ' ' >/tmp/status; }
+asked() { telemetry_loaded && status_taken; }
 policy <<END
 sources: {cgroups: {paths: ["$top/*"]}}
 END
@@ -266,7 +277,15 @@ asked
 say "loaded after $loaded_in ms, the longest pass until then took $longest_pass ms"
 grep 'held up the daemon' $log | sed 's/^/    /'
 if [ "$RUN_CGROUP" = v2 ]; then
-	# The pass that asks for programs does not wait for them.
+	# The pass that asks for programs does not wait for them. (A guest may stand still in one: then it is
+	# looked at again, twice at most.)
+	for _ in 1 2; do
+		[ $((longest_pass * 2)) -ge $loaded_in ] || break
+		say "once more: a pass of $longest_pass ms, loaded after $loaded_in ms"
+		daemon_stop || bad "stop: status $?"
+		daemon_start || { bad "berthd does not answer"; show_log; finish; }
+		asked
+	done
 	[ $((longest_pass * 2)) -lt $loaded_in ] && ok "no pass waits for BPF" || bad "a pass waits for BPF"
 	expect "the daemon's way" bpf "$(field way)"
 	expect "why none that costs less" "" "$(field detail)"
@@ -280,8 +299,9 @@ sources: {cgroups: {paths: ["$top/*"]}}
 telemetry: {collector: files}
 END
 berth reload >/dev/null
-asked
-expect "the way after a reload" "kept files" "$(field way)"
+# A pass of half a second ago is shown to whoever looks again.
+by_files() { berth -o json top >/dev/null && status_taken && [ "$(field way)" = "kept files" ]; }
+within 10000 by_files && ok "by kept files after a reload" || bad "after a reload: $(field way)"
 daemon_stop || bad "stop: status $?"
 
 # ---- groups that go while a pass is taken ----

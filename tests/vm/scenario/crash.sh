@@ -23,7 +23,7 @@ for turn in 1 2; do
 	berthd --config /etc/berth/berth.yaml --runtime-dir $runtime --plugin-dir $plugins 2>>$log &
 	daemon_pid=$!
 	gone() { ! kill -0 $daemon_pid 2>/dev/null; }
-	within 15000 gone || kill -KILL $daemon_pid
+	within 60000 gone || kill -KILL $daemon_pid
 	wait $daemon_pid
 	expect "status of start $turn (128 + SIGSEGV)" 139 $?
 done

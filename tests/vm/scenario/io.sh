@@ -69,8 +69,17 @@ at_most() {
 		bad "$1: $rate B/s, limit $2"
 	fi
 }
+# above WHAT LEAST, as rate: A guest that stood still was slow: it is measured again, twice at most.
 above() {
-	if [ "$rate" -gt "$2" ]; then ok "$1: $rate B/s, above $2"; else bad "$1: $rate B/s, wanted more than $2"; fi
+	above_what=$1 above_least=$2
+	shift 2
+	for _ in 1 2 3; do
+		rate "$@"
+		[ "$rate" -le "$above_least" ] || break
+	done
+	if [ "$rate" -gt "$above_least" ]; then ok "$above_what: $rate B/s, above $above_least"; else
+		bad "$above_what: $rate B/s, wanted more than $above_least"
+	fi
 }
 
 io_policy() {
@@ -85,10 +94,8 @@ plugins:
 END
 }
 
-rate read nvme0n1 8 $top/job
-above "read without a limit" $((2 * MIB))
-rate write nvme1n1 8 $top/job
-above "write without a limit" $((2 * MIB))
+above "read without a limit" $((2 * MIB)) read nvme0n1 8 $top/job
+above "write without a limit" $((2 * MIB)) write nvme1n1 8 $top/job
 
 # An original of somebody else's, on a key of its own and on one that is limited below.
 if [ "$RUN_CGROUP" = v2 ]; then
@@ -133,9 +140,8 @@ berth reload >/dev/null || bad "reload"
 limit_within 10000 $top/job "$first" rbps $((6 * MIB))
 limit_within 10000 $top/job "$first" wbps ""
 limit_within 10000 $top/job "$second" wbps $((2 * MIB))
-rate read nvme0n1 12 $top/job
+above "read after the change" $((3 * MIB)) read nvme0n1 12 $top/job
 at_most "read after the change" $((6 * MIB))
-above "read after the change" $((3 * MIB))
 
 # Somebody else writes: noticed, and written again.
 if [ "$RUN_CGROUP" = v2 ]; then
@@ -171,7 +177,7 @@ expect "riops after --restore" 5000 "$(limit $top/job "$first" riops)"
 expect "the second disk after --restore" "" "$(limit $top/job "$second" rbps)"
 if [ -e $io/io.cost.qos ]; then
 	contains "io.cost.qos after --restore" "enable=0 ctrl=auto" "$(cost_line)"
-	has_within 100 $io/$top/job/io.weight "default 100"
+	expect "io.weight after --restore" "default 100" "$(cat $io/$top/job/io.weight)"
 fi
 
 # A disk that is pulled out while it is limited, and the end by SIGTERM.
@@ -183,7 +189,7 @@ gone() { ! berth knobs --wide 2>/dev/null | grep -q "$second"; }
 within 10000 gone && ok "claims on the disk that went are gone" ||
 	bad "still there: $(berth knobs --wide 2>&1 | grep "$second")"
 echo 1 >/sys/bus/pci/rescan
-within 10000 test -e /sys/block/nvme1n1 && second=$(number_of nvme1n1)
+within 60000 test -e /sys/block/nvme1n1/dev && second=$(number_of nvme1n1)
 limit_within 10000 $top/job "$second" rbps $((3 * MIB))
 daemon_stop && ok "stopped" || bad "stop: status $?"
 expect "rbps after stop" 90000000 "$(limit $top/job "$first" rbps)"

@@ -34,12 +34,14 @@ now_ms() { awk '{ printf "%d\n", $1 * 1000 }' /proc/uptime; }
 
 # within MILLISECONDS COMMAND...: until it succeeds; fails when the time is over. That is a deadline
 # and no measurement: without KVM and beside others a guest stands still for seconds, so it is 10 s
-# at least, and under the 10 min after which a reconcile pass would mend what was not told.
+# at least, and under the 10 min after which a reconcile pass would mend what was not told. And who
+# stood still has not looked: twenty looks are due, whatever the clock says.
 within() {
-	within_end=$(($(now_ms) + $1))
+	within_end=$(($(now_ms) + $1)) within_looks=1
 	shift
 	until "$@"; do
-		[ "$(now_ms)" -lt "$within_end" ] || return 1
+		[ "$(now_ms)" -lt "$within_end" ] || [ $within_looks -lt 20 ] || return 1
+		within_looks=$((within_looks + 1))
 		usleep 20000
 	done
 }
@@ -126,7 +128,7 @@ policy() {
 daemon_start() {
 	berthd --config /etc/berth/berth.yaml --runtime-dir $runtime "$@" 2>>$log &
 	daemon_pid=$!
-	daemon_end=$(($(now_ms) + 20000))
+	daemon_end=$(($(now_ms) + 60000))
 	until answers; do
 		kill -0 $daemon_pid 2>/dev/null || return 1
 		[ "$(now_ms)" -lt "$daemon_end" ] || return 1
@@ -152,6 +154,22 @@ telemetry_is_loaded() {
 daemon_stop() {
 	kill -TERM "$daemon_pid"
 	wait "$daemon_pid"
+}
+
+# kill_while CONDITION...: by SIGKILL, as soon as the condition holds. It is looked at again while the
+# daemon is stopped, which could have changed its mind between a look and the kill.
+kill_while() {
+	within 120000 caught "$@" || return 1
+	kill -KILL "$daemon_pid"
+	wait "$daemon_pid" 2>/dev/null
+	return 0
+}
+caught() {
+	"$@" || return 1
+	kill -STOP "$daemon_pid"
+	"$@" && return 0
+	kill -CONT "$daemon_pid"
+	return 1
 }
 
 show_log() { sed 's/^/    | /' $log; }

@@ -65,7 +65,7 @@ restarted() {
 	now=$(systemctl show -p MainPID --value berthd)
 	[ "${now:-0}" != 0 ] && [ "$now" != "$pid" ] && active berthd
 }
-within 20000 restarted && ok "restarted after SIGKILL" || bad "not restarted"
+within 60000 restarted && ok "restarted after SIGKILL" || bad "not restarted"
 within 10000 idle_is 1 && ok "and the knob is still claimed" || bad "lost after the restart"
 
 echo "rulez: []" >/etc/berth/berth.d/99-bad.yaml
@@ -73,16 +73,23 @@ systemctl reload berthd 2>/dev/null && bad "reload of a bad policy" || ok "reloa
 idle_is 1 && active berthd && ok "and changes nothing" || bad "a bad policy changed something"
 systemctl kill -s SIGKILL berthd
 restored() { idle_is 0 && ! active berthd; }
-within 30000 restored && ok "a policy that is not valid: not restarted, and put back by berth-restore" ||
+within 60000 restored && ok "a policy that is not valid: not restarted, and put back by berth-restore" ||
 	bad "cpu.idle $(cat $slice/batch-1.service/cpu.idle): $(systemctl status --no-pager berthd berth-restore)"
 contains "the exit status" "78" "$(systemctl show -p ExecMainStatus berthd)"
-contains "the journal" "99-bad.yaml:1:1: rulez" "$(journalctl --no-pager -u berthd)"
+# journal_tells WORDS [OPTION...]: journald may be late.
+journal_tells() {
+	journal_words=$1
+	shift
+	journalctl --no-pager -u berthd "$@" | grep -q -- "$journal_words"
+}
+within 10000 journal_tells "99-bad.yaml:1:1: rulez" && ok "the journal has the error" ||
+	bad "the journal: $(journalctl --no-pager -u berthd)"
 rm /etc/berth/berth.d/99-bad.yaml
 
 systemctl reset-failed berthd
 systemctl start berthd
 within 10000 idle_is 1 && ok "started again" || bad "not started again"
-contains "journal fields" "BERTH_PLUGIN" "$(journalctl --no-pager -u berthd -o json)"
+within 10000 journal_tells BERTH_PLUGIN -o json && ok "the journal has fields" || bad "no field BERTH_PLUGIN"
 systemctl stop berthd && ok "stopped" || bad "stop"
 expect "cpu.idle after stop" 0 "$(cat $slice/batch-1.service/cpu.idle)"
 expect "the weight after stop" 77 "$(cat $slice/batch-1.service/cpu.weight)"

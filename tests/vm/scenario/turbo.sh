@@ -1,6 +1,7 @@
 # title: quota turbo: a bursty container is raised and given back, its pod never below it, in both layouts
 # needs: berth
-# timeout: 600
+# timeout: 900
+# icount: 3
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 . /berth/scenario/lib.sh
@@ -67,12 +68,17 @@ for app in "$app_a" "$app_b" "$app_c"; do
 	quota_set "$app" $limit
 done
 
-# How far this shell counts in a millisecond; a burst is 1.5 times the limit in each 100 ms.
-count_begin=$(now_ms) i=0
-while [ $i -lt 30000 ]; do i=$((i + 1)); done
-count_ms=$(($(now_ms) - count_begin))
-burst_loops=$((30000 * 15 / (count_ms > 0 ? count_ms : 1)))
-say "30000 loops in $count_ms ms, $burst_loops a burst"
+# How far this shell counts in a millisecond; a burst is 1.5 times the limit in each 100 ms. The
+# shortest of five: what others have of the host's CPUs in between is no time of the count.
+count_ms=0
+for _ in 1 2 3 4 5; do
+	count_begin=$(now_ms) i=0
+	while [ $i -lt 10000 ]; do i=$((i + 1)); done
+	count_took=$(($(now_ms) - count_begin))
+	[ $count_ms -gt 0 ] && [ $count_took -ge $count_ms ] || count_ms=$count_took
+done
+burst_loops=$((10000 * 15 / (count_ms > 0 ? count_ms : 1)))
+say "10000 loops in $count_ms ms, $burst_loops a burst"
 cat >/tmp/bursty <<END
 while :; do
 	i=0
@@ -80,7 +86,11 @@ while :; do
 	usleep 85000
 done
 END
-for app in "$app_a" "$app_b" "$app_c"; do group_run "$app" sh /tmp/bursty; done
+group_run "$app_c" sh /tmp/bursty
+other=$group_pid
+group_run "$app_b" sh /tmp/bursty
+second=$group_pid
+group_run "$app_a" sh /tmp/bursty
 
 busy() { awk '/^cpu / { print $2 + $3 + $4 + $7 + $8 + $9, $2 + $3 + $4 + $5 + $6 + $7 + $8 + $9 }' /proc/stat; }
 
@@ -115,14 +125,15 @@ daemon_start --state-dir $state || { bad "berthd does not start"; show_log; fini
 for app in "$app_a" "$app_b"; do
 	within 20000 is_raised "$app" && ok "$app is raised" || bad "$app has $(quota "$app")"
 done
-within 10000 [ "$(burst "$app_a")" = 5000 ] && ok "the burst beside it" || bad "the burst is $(burst "$app_a")"
-expect "the burst of the pod" 5000 "$(burst "$pod_a")"
+burst_is() { [ "$(burst "$1")" = 5000 ]; }
+within 10000 burst_is "$app_a" && ok "the burst beside it" || bad "the burst is $(burst "$app_a")"
+within 10000 burst_is "$pod_a" && ok "and of the pod" || bad "the burst of the pod is $(burst "$pod_a")"
 usleep 2000000
 measure 10
 say "with: throttled $throttled_a $throttled_b $throttled_c, node use $use %"
 echo "TURBO {\"before\": [$before_a, $before_b], \"after\": [$throttled_a, $throttled_b], \"use\": $use}"
 expect "a pod below its container" "0 times" "$broken times"
-# Without counted time (--icount) a burst takes as long as the host lets the guest wait.
+# Without counted time (6.1) a burst takes as long as the host lets the guest wait.
 times=20
 [ "$1" = counted ] || times=1
 [ $((throttled_a * times)) -lt "$before_a" ] && ok "cgroupfs' layout: throttled less by the factor $times" ||
@@ -133,9 +144,9 @@ times=20
 is_back "$app_c" && ok "who did not opt in is left alone" || bad "another pod has $(quota "$app_c")"
 [ "$throttled_c" -gt 10 ] && ok "and throttled as before" || bad "another pod is throttled $throttled_c times"
 
+kill "$other"
 # Killed, and put back by --restore.
-kill -9 $daemon_pid
-wait $daemon_pid
+kill_while is_raised "$app_a" || bad "$app_a is not raised any more"
 is_raised "$app_a" && ok "raised without a daemon" || bad "not raised after SIGKILL"
 berthd --config /etc/berth/berth.yaml --runtime-dir $runtime --state-dir $state --restore >/tmp/restore 2>&1 &&
 	ok "--restore" || bad "--restore: $(cat /tmp/restore)"
@@ -147,6 +158,7 @@ daemon_start --state-dir $state
 for app in "$app_a" "$app_b"; do within 20000 is_raised "$app" || bad "$app is not raised again"; done
 kill -9 $daemon_pid
 wait $daemon_pid
+kill "$second"
 pods ''
 daemon_start --state-dir $state
 within 90000 is_back "$app_b" && ok "back without the annotation" || bad "$app_b has $(quota "$app_b")"

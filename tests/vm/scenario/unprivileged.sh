@@ -22,7 +22,7 @@ ready_as() {
 	shift
 	"$@" berthd --config /etc/berth/berth.yaml --runtime-dir $runtime 2>$log &
 	daemon_pid=$!
-	if within 10000 answers; then
+	if within 60000 answers; then
 		ok "runs"
 		return 0
 	fi

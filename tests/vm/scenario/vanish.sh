@@ -15,6 +15,13 @@ rules:
 END
 daemon_start || { bad "berthd does not answer"; show_log; finish; }
 has_within 10000 $cpu/$top/steady/cpu.idle 1
+# Whatever the daemon opens for the first one that comes and goes is there before it is counted.
+known() { berth workloads -o json | grep -q 'job-first'; }
+unknown() { ! known; }
+group_make $top/job-first
+within 10000 known || bad "the first one is not known"
+group_remove $top/job-first
+within 10000 unknown || bad "the first one is not forgotten"
 lines=$(wc -l <$log)
 fds=$(ls /proc/$daemon_pid/fd | wc -l)
 

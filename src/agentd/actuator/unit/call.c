@@ -272,6 +272,18 @@ static void unit_judge(struct unit *unit, uint64_t now)
 	unit_set(unit, now, false);
 }
 
+/* What was wanted when systemd was asked need not be by now: an owner that insists may have had its
+ * way, and nothing may be set over that. */
+static bool unit_is_outdated(const struct unit *unit)
+{
+	uint64_t value = 0;
+	enum unit_want want = unit_wants(unit, unit->property, &value);
+
+	if (unit->undo)
+		return want != UNIT_WANT_NOTHING;
+	return want != UNIT_WANT_VALUE || value != unit->value;
+}
+
 static int on_value(sd_bus_message *message, void *data, sd_bus_error *reterr)
 {
 	struct unit *unit = data;
@@ -293,6 +305,8 @@ static int on_value(sd_bus_message *message, void *data, sd_bus_error *reterr)
 	r = sd_bus_message_read(message, "v", "t", &now);
 	if (r < 0)
 		unit_fail(unit, r);
+	else if (unit_is_outdated(unit))
+		unit_finish(unit, true); /* and what is to be done is chosen again */
 	else
 		unit_judge(unit, now);
 	return 0;
