@@ -56,7 +56,7 @@
 #define LIMIT_RESCTRL_DOMAINS    256u /* caches of one level, or memory controllers */
 #define LIMIT_RESCTRL_RESOURCES  8u   /* L3, L2 and bandwidth; caches twice with code and data */
 #define LIMIT_UNIT_CALLS         16u  /* units that systemd is asked about at once */
-#define LIMIT_UNIT_CALL_USEC     5000000u
+#define LIMIT_UNIT_CALL_USEC     30000000u    /* it answers nobody while it reloads */
 #define LIMIT_UNIT_FILES_SEC     120u         /* texts of a unit's files, left by the run before */
 #define LIMIT_SERIES             300000u      /* at /metrics; metrics.max_series lowers it */
 #define LIMIT_PAGE_BYTES         (128u << 20) /* of the text that is kept of workloads */
