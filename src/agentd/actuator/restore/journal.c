@@ -320,7 +320,10 @@ int actuator_restore_journal(
 		if (r < 0) {
 			failed++;
 		} else {
-			unit_pins_wrote(list.pins, entry->path, entry->knob, entry->written,
+			/* What a locked weight held meanwhile was the kernel's stand-in. */
+			unit_pins_wrote(list.pins, entry->path, entry->knob,
+					entry->was_locked && r != RESTORE_FOREIGN ? NULL
+										  : entry->written,
 					entry->original);
 			(void)journal_release(journal, &entry->slot);
 		}
