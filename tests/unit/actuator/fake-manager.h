@@ -102,6 +102,8 @@ static inline void manager_realize(struct manager *manager, const struct manager
 		      " 100000");
 	manager_write(manager, unit, "memory.low", unit->low, "");
 	manager_write(manager, unit, "memory.min", unit->min, "");
+	world_set(manager->world, unit->group, "memory.high", "max");
+	world_set(manager->world, unit->group, "memory.oom.group", "0");
 }
 
 static int manager_on_realize(sd_event_source *source, void *data)

@@ -29,6 +29,28 @@ static void test_pin_idle_survives_daemon_reload(void **state)
 	rig_close(&rig);
 }
 
+/* The kubelet has memory.oom.group set in the file alone; systemd writes it with its limits. */
+static void test_pin_limit_takes_nothing_else_of_memory(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open_or_skip(&rig, 2);
+	world_set(&rig.world, BATCH, "memory.oom.group", "1");
+	world_set(&rig.world, BATCH, "memory.high", "65536");
+	rig_claim(&rig, KNOB_MEMORY_LOW_BYTES, 8192);
+	rig_run(&rig);
+	assert_int_equal(rig_unit(&rig)->low, 8192);
+	assert_knob(&rig.world, BATCH, "memory.oom.group", "1");
+	assert_knob(&rig.world, BATCH, "memory.high", "65536");
+	rig_unclaim(&rig, KNOB_MEMORY_LOW_BYTES);
+	rig_run(&rig);
+	assert_int_equal(rig_unit(&rig)->low, 0);
+	assert_knob(&rig.world, BATCH, "memory.oom.group", "1");
+	assert_knob(&rig.world, BATCH, "memory.high", "65536");
+	rig_close(&rig);
+}
+
 static void test_pin_unclaimed_gets_property_and_file_back(void **state)
 {
 	struct rig rig;
@@ -1006,6 +1028,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pin_idle_survives_daemon_reload),
+		cmocka_unit_test(test_pin_limit_takes_nothing_else_of_memory),
 		cmocka_unit_test(test_pin_unclaimed_gets_property_and_file_back),
 		cmocka_unit_test(test_pin_restore_all_puts_back_without_the_loop),
 		cmocka_unit_test(test_pin_pause_and_dry_run_pin_nothing),

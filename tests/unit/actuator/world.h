@@ -31,6 +31,8 @@ static const struct {
 	{ "", "cpu.max", "max 100000" },
 	{ "", "memory.min", "0" },
 	{ "", "memory.low", "0" },
+	{ "", "memory.high", "max" },
+	{ "", "memory.oom.group", "0" },
 	{ "", "cgroup.procs", "" },
 	{ "", "cgroup.events", "populated 0" },
 };

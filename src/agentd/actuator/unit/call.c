@@ -41,15 +41,13 @@ static void unit_fail(struct unit *unit, int error)
 	unit_finish(unit, true);
 }
 
-/* A bus that hung up tells one call on each turn of the loop, and the rest never, once it is let
- * go. */
-static void unit_bus_close(struct unit_pins *pins)
+void unit_bus_close(struct unit_pins *pins, int error)
 {
 	struct unit *unit, *following;
 
 	list_foreach_safe (unit, following, &pins->units, list)
 		if (unit->step != UNIT_STILL)
-			unit_fail(unit, -ECONNRESET);
+			unit_fail(unit, error);
 	pins->bus = sd_bus_close_unref(pins->bus);
 }
 
@@ -59,7 +57,9 @@ int unit_bus_open(struct unit_pins *pins)
 
 	if (pins->bus && sd_bus_is_open(pins->bus) > 0)
 		return 0;
-	unit_bus_close(pins);
+	/* One that hung up tells one call on each turn of the loop, and the rest never, once it is
+	 * let go. */
+	unit_bus_close(pins, -ECONNRESET);
 	r = sd_bus_open_system(&pins->bus);
 	if (r < 0) {
 		pins->bus = NULL;

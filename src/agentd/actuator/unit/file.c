@@ -18,8 +18,8 @@
 
 /* In the order in which they are written: the weight cannot be while cpu.idle is 1. */
 static const enum knob unit_knobs[] = {
-	KNOB_CPU_IDLE,         KNOB_CPU_WEIGHT,       KNOB_CPU_QUOTA_USEC,
-	KNOB_MEMORY_MIN_BYTES, KNOB_MEMORY_LOW_BYTES,
+	KNOB_CPU_IDLE,         KNOB_CPU_WEIGHT,       KNOB_CPU_QUOTA_USEC,    KNOB_MEMORY_MIN_BYTES,
+	KNOB_MEMORY_LOW_BYTES, KNOB_MEMORY_OOM_GROUP, KNOB_MEMORY_HIGH_BYTES,
 };
 
 DEFINE_CLEANUP(struct cgroup *, cgroup_free);
@@ -168,6 +168,16 @@ static bool files_are_of_group(const struct unit *unit)
 	return unit_files_inode(unit->pins, unit->path, unit->files_of) == unit->files_inode;
 }
 
+/* One of ours that is far below what is in use would have us reclaim: its holding writes it again.
+ */
+static bool file_would_block(const struct unit *unit, enum knob knob)
+{
+	const struct unit_pins_context *context = &unit->pins->context;
+
+	return (knob_table[knob].flags & KNOB_MAY_BLOCK) && context->holds &&
+	       context->holds(context->data, unit->path, knob);
+}
+
 bool unit_pins_held(const struct unit_pins *pins, const char *path, enum knob knob, char *text,
 		    size_t size)
 {
@@ -231,7 +241,7 @@ void unit_files_put_back(const struct unit *unit)
 			continue;
 		if (knob == KNOB_CPU_IDLE)
 			idle = strcmp(text, "1") == 0;
-		if (knob == KNOB_CPU_WEIGHT && idle)
+		if ((knob == KNOB_CPU_WEIGHT && idle) || file_would_block(unit, knob))
 			continue;
 		file_place(pins, group, knob, &place);
 		if (knob_file_open(&place, true, &file) < 0 ||

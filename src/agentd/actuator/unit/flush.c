@@ -23,6 +23,7 @@ static void flush_run(struct unit_pins *pins, uint64_t deadline)
 		if (r < 0)
 			return;
 	}
+	unit_bus_close(pins, -ETIMEDOUT);
 }
 
 static bool pin_is_left(const struct unit *unit, enum unit_property property)

@@ -80,6 +80,8 @@ void unit_tell(struct unit *unit, uint64_t value, const char *outcome, int resul
 /* unit/call.c */
 /* -errno: no bus. */
 int unit_bus_open(struct unit_pins *pins);
+/* All that is being asked has failed with this. */
+void unit_bus_close(struct unit_pins *pins, int error);
 /* property, undo and value are set: go. */
 void unit_start(struct unit *unit);
 
