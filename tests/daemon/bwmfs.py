@@ -132,7 +132,7 @@ def main():
     point, map_path = sys.argv[1:]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     fd = fusefs.mount(point)
-    signal.signal(signal.SIGTERM, lambda *_: fusefs.unmount(point))
+    fusefs.unmount_at_sigterm(point)
     print("mounted", flush=True)
     fusefs.Server(Bwm(map_path), fd).serve()
     fusefs.unmount(point)

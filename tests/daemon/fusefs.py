@@ -9,8 +9,10 @@ have no size and are read as a whole, as those of kernfs are.
 import ctypes
 import errno
 import os
+import signal
 import stat
 import struct
+import threading
 
 LOOKUP, FORGET, GETATTR, SETATTR = 1, 2, 3, 4
 MKDIR, UNLINK, RMDIR, OPEN, READ, WRITE, STATFS, RELEASE = 9, 10, 11, 14, 15, 16, 17, 18
@@ -34,6 +36,17 @@ def mount(point):
 
 def unmount(point):
     libc.umount2(str(point).encode(), 2)  # MNT_DETACH
+
+
+def unmount_at_sigterm(point):
+    """By a thread that waits for it. A handler of Python's would run at the next instruction of the
+    main thread, which never comes if the signal is there just before it goes to sleep in read(2)."""
+    def wait():
+        signal.sigwait({signal.SIGTERM})
+        unmount(point)
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=wait, daemon=True).start()
 
 
 class Server:
