@@ -161,9 +161,9 @@ if [ "$has_memory" ]; then
 	swapped() {
 		sample
 		own=$(value swap cause_swap_some_usec)
-		[ "${own:-0}" -gt 300000 ]
+		[ "${own:-0}" -gt 150000 ]
 	}
-	within 60000 swapped || bad "nothing waits for its pages"
+	within 240000 swapped || bad "nothing waits for its pages"
 	kill $swapper
 	wait $swapper $pusher
 	mostly swap swap 60
