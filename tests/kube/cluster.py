@@ -37,12 +37,11 @@ import http.client
 import json
 import os
 import pathlib
-import random
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -51,24 +50,14 @@ import apiserver
 import credentials
 import pki
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "daemon"))
+from berthtest import free_port  # noqa: E402
+
 Unavailable = apiserver.Unavailable
 
 
 class ClusterError(Exception):
     """The rig itself does not work, or was asked for what the API refuses."""
-
-
-def free_port():
-    """A loopback port from below those that the kernel gives to clients: it stays ours over a
-    restart."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 def load(path):

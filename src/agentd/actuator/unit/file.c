@@ -67,17 +67,18 @@ char *unit_files_read(const struct unit_pins *pins, const char *path)
 {
 	CLEANUP(cgroup_freep) struct cgroup *group = NULL;
 	cleanup_strbuf struct strbuf files = { 0 };
-	bool idle;
+	bool idle = false;
 
 	if (cgroup_path_check(path) < 0 || cgroup_new(pins->context.hierarchy, path, &group) < 0)
 		return NULL;
-	idle = file_is_idle(pins, group);
 	for (size_t i = 0; i < ARRAY_SIZE(unit_knobs); i++) {
 		enum knob knob = unit_knobs[i];
 		char text[KNOB_TEXT_MAX];
 
 		if (file_read_text(pins, group, knob, text, sizeof(text)) < 0)
 			continue;
+		if (knob == KNOB_CPU_IDLE)
+			idle = strcmp(text, "1") == 0;
 		/* The kernel's stand-in (1 on 6.12, which it would take) is not the weight that
 		 * comes back when cpu.idle goes: that is told by unit_pins_wrote(). Asked before
 		 * and after, because systemd may be writing. */
